@@ -1,0 +1,191 @@
+"""Exercises that say what is wrong with an answer, and why.
+
+A check is an ordinary function: it takes the reader's function, tries it, and raises `WrongAnswer` with the
+reason. `Exercise.check` runs the checks and returns a `Feedback`; it raises for no answer whatever.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import html
+import inspect
+import reprlib
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from sjedu.course.tables import Badge, Tone
+
+Answer: TypeAlias = Callable[..., Any]
+Difficulty: TypeAlias = Literal["easy", "medium", "hard"]
+
+
+class WrongAnswer(Exception):  # noqa: N818 (what it says, not what broke)
+    """An answer that a check rejects; the message is the reason, in a sentence for the reader."""
+
+
+class NotAnswered(Exception):  # noqa: N818
+    """The stub is still a stub: it returned None or an Ellipsis."""
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """What the checks say. `correct` is None while the exercise is not answered."""
+
+    correct: bool | None
+    message: str
+
+    @property
+    def badge(self) -> Badge:
+        """The outcome as a badge."""
+        if self.correct is None:
+            return Badge("not answered yet", Tone.NEUTRAL)
+        return Badge("✓ correct", Tone.GOOD) if self.correct else Badge("✗ not yet", Tone.BAD)
+
+    def __repr__(self) -> str:
+        if self.correct is None:
+            return f"not answered yet: {self.message}"
+        return f"{'✓' if self.correct else '✗'} {self.message}"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        line = f'<div role="status">{self.badge.to_html()} {html.escape(self.message)}</div>'
+        return {"text/plain": repr(self), "text/html": line}
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A task, a stub to fill in, and the checks that judge the answer.
+
+    Attributes:
+        id: unique in its lesson, for instance "1".
+        title: a few words.
+        task: what to do, in Markdown.
+        hint: a nudge, in Markdown; folded away in the notebook.
+        stub: source of the function to complete. Its name and parameters are the solution's, its body ends
+            with ``...`` or ``return ...``.
+        solution: a function that passes every check; its source is what the notebook folds away.
+        checks: functions of the answer, from the simplest demand to the hardest. The first that raises
+            `WrongAnswer` is what the reader sees.
+        shows: what a correct answer has shown, in a sentence.
+        minutes: how long to try before looking at the solution.
+        difficulty: "easy", "medium" or "hard".
+    """
+
+    id: str
+    title: str
+    task: str
+    hint: str
+    stub: str
+    solution: Answer
+    checks: Sequence[Callable[[Answer], None]]
+    shows: str = ""
+    minutes: int = 10
+    difficulty: Difficulty = "medium"
+
+    def check(self, answer: Any) -> Feedback:
+        """Run the checks on the reader's answer and say how it fares.
+
+        Exceptions in the reader's code, too, end as feedback: which function raised what, for which input.
+        """
+        if answer is None or answer is ...:
+            return Feedback(None, f"write {self.name} and run this cell again.")
+        if not callable(answer):
+            got = describe(answer)
+            return Feedback(
+                False, f"hand over the function {self.name} itself, without calling it; got {got}."
+            )
+        watched = _Watched(answer)
+        try:
+            for check in self.checks:
+                check(watched.function)
+        except WrongAnswer as reason:
+            return Feedback(False, str(reason))
+        except NotAnswered:
+            return Feedback(None, f"{self.name} still returns nothing.")
+        except Exception as error:
+            return Feedback(False, watched.explain(error))
+        return Feedback(True, self.shows or "every check passed.")
+
+    @property
+    def name(self) -> str:
+        """The name of the function that the reader writes."""
+        return self.signature[0]
+
+    @property
+    def signature(self) -> tuple[str, list[str]]:
+        """Name and parameter names of the stub.
+
+        Raises:
+            ValueError: if the stub does not define exactly one function.
+        """
+        functions = [node for node in ast.parse(self.stub).body if isinstance(node, ast.FunctionDef)]
+        if len(functions) != 1:
+            raise ValueError(
+                f"the stub of exercise {self.id!r} must define one function, got {len(functions)}"
+            )
+        arguments = functions[0].args
+        names = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+        return functions[0].name, names
+
+    def solution_source(self) -> str:
+        """Return the solution's source, as the notebook shows it.
+
+        Raises:
+            ValueError: if its name or parameters are not the stub's.
+        """
+        solution = self.solution.__name__, list(inspect.signature(self.solution).parameters)
+        if solution != self.signature:
+            raise ValueError(f"exercise {self.id!r}: the stub {self.signature} must match {solution}")
+        return textwrap.dedent(inspect.getsource(self.solution)).strip()
+
+
+class _Watched:
+    """The reader's function, remembering the call that failed."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.failed: tuple[Exception, str] | None = None
+        # A class or a module may be asked for its attributes: it is handed on as it is.
+        self.function = self._wrap(answer) if inspect.isroutine(answer) else answer
+
+    def _wrap(self, answer: Answer) -> Answer:
+        @functools.wraps(answer)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            try:
+                result = answer(*args, **kwargs)
+            except Exception as error:
+                self.failed = (error, describe_call(args, kwargs))
+                raise
+            if result is None or _has_ellipsis(result):
+                raise NotAnswered
+            return result
+
+        return call
+
+    def explain(self, error: Exception) -> str:
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        if self.failed and self.failed[0] is error:
+            return f"your function raised {what} (input {self.failed[1]})"
+        return (
+            f"what your function returned cannot be checked ({what}). Is it of the kind that was asked for?"
+        )
+
+
+def _has_ellipsis(result: Any) -> bool:
+    return result is ... or (isinstance(result, tuple) and any(part is ... for part in result))
+
+
+def describe_call(args: Sequence[Any], kwargs: dict[str, Any]) -> str:
+    """Return the arguments of a call in a few words, tensors by shape and dtype."""
+    named = [f"{name}={describe(value)}" for name, value in kwargs.items()]
+    return ", ".join([*map(describe, args), *named]) or "none"
+
+
+def describe(value: Any) -> str:
+    """Return a value in a few words: a tensor by dtype and shape, anything else by a shortened repr."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"{type(value).__name__} of {str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
+    if inspect.isroutine(value):
+        return f"the function {value.__name__}"
+    return reprlib.repr(value)

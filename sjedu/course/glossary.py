@@ -1,0 +1,77 @@
+"""The words of the course in English and Chinese: those that every lesson uses, and those of one lesson."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sjedu.course.tables import Table
+
+
+@dataclass(frozen=True)
+class Term:
+    """A term of the field in both languages, with its meaning in a few words."""
+
+    english: str
+    chinese: str
+    meaning: str
+
+
+COMMON = (
+    Term("attention", "注意力", "a weighted mean of values; the weights come from queries and keys"),
+    Term("batch", "批", "the samples that one step of training sees"),
+    Term("checkpoint", "检查点", "a file from which a run goes on as if it had not stopped"),
+    Term("embedding", "嵌入、向量", "a vector that stands for a token, a patch or a sentence"),
+    Term("gradient", "梯度", "the derivative of the loss by the parameters"),
+    Term("key", "键（key）", "what a token offers to be found by"),
+    Term("learning rate", "学习率", "the size of a step of training"),
+    Term("logit", "logit（未归一化分数）", "a score before the softmax"),
+    Term("loss", "损失", "what training makes small"),
+    Term("preset", "预设", "a named set of numbers for an experiment: cpu or gpu"),
+    Term("query", "查询（query）", "what a token looks for"),
+    Term("seed", "随机种子", "the number from which every random draw of a run follows"),
+    Term("token", "词元（token）", "one position of a Transformer's input"),
+)
+
+ROPE_2D = (
+    Term("absolute position", "绝对位置", "where a token is"),
+    Term("antisymmetric matrix", "反对称矩阵", "equal to minus its transpose; its exponential is a rotation"),
+    Term("axial", "轴向的", "one half of the coordinates turns with the row, the other with the column"),
+    Term("block diagonal", "分块对角", "zero outside blocks along the diagonal"),
+    Term("change of basis", "基变换", "the same map in other coordinates: QᵀRQ"),
+    Term("commute", "可交换", "AB = BA"),
+    Term("flattening", "展平", "numbering the cells of a grid row by row"),
+    Term("frequency", "频率", "how fast a pair of coordinates turns as the position moves"),
+    Term("long-range decay", "远程衰减", "attention that weakens, on average, with distance"),
+    Term("matrix exponential", "矩阵指数", "exp B = I + B + B²/2! + …"),
+    Term("orthogonal matrix", "正交矩阵", "keeps lengths and angles: OᵀO = I"),
+    Term("patch", "图像块", "a square of pixels that is one token of a vision Transformer"),
+    Term("position encoding", "位置编码", "how a Transformer is told where its tokens are"),
+    Term("quaternion", "四元数", "a + bi + cj + dk with ij = k = −ji"),
+    Term("relative position", "相对位置", "the difference of two positions"),
+    Term("relativity", "相对性", "attention depends on the difference of positions only"),
+    Term("resolution", "分辨率", "the size of the grid of patches"),
+    Term("reversibility", "可逆性", "the position can be read off its matrix"),
+    Term(
+        "rotary position embedding", "旋转式位置编码（RoPE）", "rotates queries and keys by their positions"
+    ),
+)
+
+#: The terms of each lesson by its room.
+TERMS: dict[str, tuple[Term, ...]] = {"rope_2d": ROPE_2D}
+
+
+def glossary(room: str | None = None) -> Table:
+    """Return the terms of a lesson, or those that all lessons share, as a table.
+
+    Args:
+        room: the lesson's room, for instance "rope_2d"; None for the shared terms.
+
+    Raises:
+        ValueError: if that lesson has no terms; the message lists those that have.
+    """
+    if room is not None and room not in TERMS:
+        raise ValueError(f"room must be one of {', '.join(TERMS)}, got {room!r}")
+    terms = COMMON if room is None else TERMS[room]
+    return Table(
+        ["English", "中文", "meaning"], [[term.english, term.chinese, term.meaning] for term in terms]
+    )

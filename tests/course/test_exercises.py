@@ -1,0 +1,168 @@
+import numpy as np
+import pytest
+import torch
+
+from sjedu.course.exercises import Exercise, Feedback, WrongAnswer, describe, describe_call
+
+
+def rotate(q, angle):
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ q
+
+
+def keeps_norm(answer):
+    if not np.isclose(np.linalg.norm(answer(np.array([3.0, 4.0]), 0.3)), 5.0):
+        raise WrongAnswer("a rotation keeps the length of q; yours does not.")
+
+
+def refuses_text(answer):
+    try:
+        answer("no vector", 0.3)
+    except (TypeError, ValueError):
+        return
+    raise WrongAnswer("text is no vector: raise TypeError or ValueError.")
+
+
+def make(**changes) -> Exercise:
+    fields = {
+        "id": "1",
+        "title": "Rotate",
+        "task": "Rotate q.",
+        "hint": "Use a matrix.",
+        "stub": "def rotate(q, angle):\n    return ...\n",
+        "solution": rotate,
+        "checks": [keeps_norm, refuses_text],
+        "shows": "rotations keep lengths.",
+    }
+    return Exercise(**(fields | changes))
+
+
+def test_solution_is_accepted():
+    assert make().check(rotate) == Feedback(True, "rotations keep lengths.")
+
+
+def test_wrong_answer_hears_the_reason():
+    assert make().check(lambda q, angle: 2 * q) == Feedback(
+        False, "a rotation keeps the length of q; yours does not."
+    )
+
+
+def test_later_checks_count_too():
+    feedback = make().check(lambda q, angle: q)
+    assert feedback.correct is False
+    assert feedback.message == "text is no vector: raise TypeError or ValueError."
+
+
+def unfinished(q, angle): ...
+
+
+@pytest.mark.parametrize(
+    "answer", [None, ..., unfinished, lambda q, angle: ..., lambda q, angle: (q, ...)], ids=repr
+)
+def test_stub_is_not_answered_yet(answer):
+    feedback = make().check(answer)
+    assert feedback.correct is None
+    assert repr(feedback).startswith("not answered yet")
+    assert "rotate" in repr(feedback)
+
+
+def test_stub_in_the_exercise_is_not_answered_yet():
+    namespace = {}
+    exec(make().stub, namespace)
+    assert make().check(namespace["rotate"]).correct is None
+
+
+def test_exception_of_the_reader_names_input():
+    def divides(q, angle):
+        raise ValueError("no luck")
+
+    assert make().check(divides) == Feedback(
+        False, "your function raised ValueError: no luck (input ndarray of float64 (2,), 0.3)"
+    )
+
+
+def test_exception_without_message():
+    def asserts(q, angle):
+        raise AssertionError
+
+    assert "raised AssertionError (input" in make().check(asserts).message
+
+
+def test_exception_while_checking_blames_the_kind_of_result():
+    feedback = make().check(lambda q, angle: object())
+    assert feedback.correct is False
+    assert feedback.message.startswith("what your function returned cannot be checked (TypeError")
+
+
+def test_result_instead_of_function():
+    feedback = make().check(np.ones(2))
+    assert feedback == Feedback(
+        False,
+        "hand over the function rotate itself, without calling it; got ndarray of float64 (2,).",
+    )
+
+
+def test_callable_object_keeps_its_attributes():
+    class Rotation:
+        name = "mine"
+
+        def __call__(self, q, angle):
+            return rotate(q, angle)
+
+    def has_name(answer):
+        if answer.name != "mine":
+            raise WrongAnswer("name?")
+
+    assert make(checks=[has_name, keeps_norm]).check(Rotation()).correct is True
+
+
+def test_keyboard_interrupt_is_not_swallowed():
+    def interrupted(q, angle):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make().check(interrupted)
+
+
+@pytest.mark.parametrize(
+    ("correct", "badge"), [(None, "not answered yet"), (True, "✓ correct"), (False, "✗ not yet")]
+)
+def test_feedback_as_html_is_escaped(correct, badge):
+    html = Feedback(correct, "a < b")._repr_mimebundle_()["text/html"]
+    assert badge in html
+    assert "a &lt; b" in html
+
+
+@pytest.mark.parametrize(
+    ("correct", "text"), [(True, "✓ yes"), (False, "✗ yes"), (None, "not answered yet: yes")]
+)
+def test_feedback_as_text(correct, text):
+    assert repr(Feedback(correct, "yes")) == text
+
+
+def test_solution_source_is_the_function():
+    assert make().solution_source().startswith("def rotate(q, angle):\n    return np.array(")
+
+
+@pytest.mark.parametrize("stub", ["def turn(q, angle):\n    ...", "def rotate(q, theta):\n    ..."])
+def test_stub_and_solution_cannot_drift_apart(stub):
+    with pytest.raises(
+        ValueError, match=r"exercise '1': the stub .* must match \('rotate', \['q', 'angle'\]\)"
+    ):
+        make(stub=stub).solution_source()
+
+
+def test_stub_must_define_one_function():
+    with pytest.raises(ValueError, match="must define one function, got 0"):
+        _ = make(stub="x = 1").name
+
+
+def test_describe_is_short():
+    assert describe(torch.zeros(2, 3)) == "Tensor of float32 (2, 3)"
+    assert describe(rotate) == "the function rotate"
+    assert describe(0.5) == "0.5"
+    assert len(describe(list(range(10_000)))) < 60
+
+
+def test_describe_call():
+    assert describe_call((1, "a"), {"dtype": torch.float64}) == "1, 'a', dtype=torch.float64"
+    assert describe_call((), {}) == "none"
