@@ -1,0 +1,170 @@
+"""The house style of every figure: one size, one set of colours, one way to show it.
+
+A figure is an opaque light card, so it reads the same on a light and on a dark page. Its colours can be told
+apart by colour-blind readers, its labels use Latin and Greek letters only (not every machine has a Chinese
+font), and it is shown together with one sentence that says what it shows.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+import matplotlib
+from cycler import cycler
+from IPython.display import display
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+__all__ = ["COLORS", "CYCLE", "DIVERGING", "SEQUENTIAL", "Palette", "figure", "mosaic", "png", "show"]
+
+Real: TypeAlias = int | float
+T = TypeVar("T")
+
+PIXELS_PER_INCH = 100  # of the page: a figure 6.4 inches wide is shown 640 CSS pixels wide
+SHARPNESS = 2  # stored pixels per CSS pixel, for screens with twice the density
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The colours of Okabe and Ito, https://jfly.uni-koeln.de/color/, and the greys of the card.
+
+    `yellow` is too light for a line on the card: fill areas with it.
+    """
+
+    blue: str = "#0072B2"
+    vermillion: str = "#D55E00"
+    green: str = "#009E73"
+    purple: str = "#CC79A7"
+    orange: str = "#E69F00"
+    sky: str = "#56B4E9"
+    yellow: str = "#F0E442"
+    black: str = "#000000"
+    card: str = "#FCFCFA"
+    ink: str = "#262626"
+    grey: str = "#6E6E6E"
+    faint: str = "#DCDCD8"
+
+
+COLORS = Palette()
+CYCLE = (COLORS.blue, COLORS.vermillion, COLORS.green, COLORS.purple, COLORS.orange, COLORS.sky, COLORS.black)
+SEQUENTIAL = "cividis"
+DIVERGING = "RdBu_r"
+
+_STYLE: Any = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": COLORS.grey,
+    "axes.facecolor": COLORS.card,
+    "axes.grid": False,
+    "axes.labelcolor": COLORS.ink,
+    "axes.labelsize": 10,
+    "axes.prop_cycle": cycler(color=CYCLE),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlecolor": COLORS.ink,
+    "axes.titlesize": 11,
+    "font.family": ["DejaVu Sans"],
+    "font.size": 10,
+    "text.color": COLORS.ink,
+}
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>$#|~])")
+
+
+def figure(
+    width: Real = 6.4, height: Real = 3.6, rows: int = 1, cols: int = 1, **subplot_kw: Any
+) -> tuple[Figure, Any]:
+    """Make an empty figure in the house style.
+
+    It is a plain `matplotlib.figure.Figure`: nothing keeps it alive, and no notebook shows it by itself.
+
+    Args:
+        width: in inches; one inch is 100 pixels of the page.
+        height: in inches.
+        rows: of axes.
+        cols: of axes.
+        **subplot_kw: passed on to `Figure.subplots` (`sharex`, `width_ratios`, ...).
+
+    Returns:
+        The figure and its axes: one `Axes`, or an array of them as `Figure.subplots` gives it.
+
+    Raises:
+        ValueError: when a size or a number of axes is not positive.
+    """
+    return _on_card(width, height, lambda fig: fig.subplots(rows, cols, **subplot_kw))
+
+
+def mosaic(
+    layout: str, width: Real = 8.6, height: Real = 5.0, **mosaic_kw: Any
+) -> tuple[Figure, dict[str, Axes]]:
+    """Make an empty figure whose axes `layout` names and arranges: "ABC;DDD" is a wide D under three.
+
+    Args:
+        layout: as in `Figure.subplot_mosaic`.
+        width: in inches; one inch is 100 pixels of the page.
+        height: in inches.
+        **mosaic_kw: passed on to `Figure.subplot_mosaic` (`height_ratios`, ...).
+
+    Returns:
+        The figure, and its axes by name.
+
+    Raises:
+        ValueError: when a size is not positive, or an area of the layout is not a rectangle.
+    """
+    return _on_card(width, height, lambda fig: fig.subplot_mosaic(layout, **mosaic_kw))
+
+
+def _on_card(width: Real, height: Real, arrange: Callable[[Figure], T]) -> tuple[Figure, T]:
+    size = _positive("width", width), _positive("height", height)
+    with matplotlib.rc_context(_STYLE):
+        margins = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
+        fig = Figure(figsize=size, dpi=PIXELS_PER_INCH, facecolor=COLORS.card, layout=margins)
+        axes = arrange(fig)
+    for ax in fig.axes:
+        # Ticks are made on first use, outside the context above: tell the axes what they will look like.
+        ax.tick_params(color=COLORS.grey, labelcolor=COLORS.ink, labelsize=9)
+    return fig, axes
+
+
+def _positive(name: str, size: Real) -> float:
+    if not size > 0:
+        raise ValueError(f"{name} = {size!r}: expected a positive number")
+    return float(size)
+
+
+def png(fig: Figure, alt: str = "") -> bytes:
+    """Draw `fig` as a PNG with two pixels per CSS pixel; `alt` is stored in the file as its description.
+
+    The bytes depend on the figure and the sentence only, not on the time or on the backend in use.
+    """
+    buffer = io.BytesIO()
+    metadata = {"Software": None, "Description": alt or None}
+    dpi = SHARPNESS * PIXELS_PER_INCH
+    fig.savefig(buffer, format="png", dpi=dpi, facecolor=COLORS.card, metadata=metadata)
+    return buffer.getvalue()
+
+
+def show(fig: Figure, alt: str) -> None:
+    """Show `fig` in a notebook, and under it the sentence `alt` that says what there is to see.
+
+    The sentence comes three times: as the image's alt text for the web pages made from a notebook, as plain
+    text where there are no images, and as a visible caption, because JupyterLab reads out nothing else.
+
+    Raises:
+        ValueError: when `alt` is empty.
+    """
+    if not alt.strip():
+        raise ValueError(f"alt = {alt!r}: expected a sentence that says what the figure shows")
+    width = round(fig.get_figwidth() * PIXELS_PER_INCH)
+    image = base64.b64encode(png(fig, alt)).decode("ascii")
+    display(  # type: ignore[no-untyped-call]
+        {"image/png": image, "text/plain": alt},
+        metadata={"image/png": {"alt": alt, "width": width}},
+        raw=True,
+    )
+    caption = _MARKDOWN.sub(r"\\\1", alt.strip())
+    display({"text/markdown": f"*{caption}*", "text/plain": alt}, raw=True)  # type: ignore[no-untyped-call]

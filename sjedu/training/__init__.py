@@ -1,0 +1,18 @@
+"""The training run: what every loop of the course needs, under a loop in plain sight."""
+
+from sjedu.training.batches import batch_indices
+from sjedu.training.checkpoint import CheckpointError
+from sjedu.training.record import Record, RecordError, load_records
+from sjedu.training.run import NonFiniteLoss, Run
+from sjedu.training.seeding import seed_everything
+
+__all__ = [
+    "CheckpointError",
+    "NonFiniteLoss",
+    "Record",
+    "RecordError",
+    "Run",
+    "batch_indices",
+    "load_records",
+    "seed_everything",
+]

@@ -1,0 +1,45 @@
+"""The order of the data, as a function of seed and step alone: nothing to save, nothing to lose."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+
+def batch_indices(step: int, size: int, batch_size: int, seed: int) -> Int64[Tensor, " batch_size"]:
+    """Which examples make up the batch of a training step.
+
+    An epoch has `size // batch_size` steps and walks through a permutation π of 0 … size-1 that is drawn
+    from (seed, epoch):  step s of epoch e sees π_e[s·batch_size : (s+1)·batch_size].  The last
+    `size % batch_size` examples of a permutation are left out; the next epoch shuffles anew.
+
+    Args:
+        step: the training step, counted from 0 over all epochs.
+        size: the number of examples.
+        batch_size: examples a step, over all processes together (see `Run.shard`).
+        seed: of the data order.
+
+    Returns:
+        The indices, int64 on the CPU, shape (batch_size,).
+
+    Raises:
+        ValueError: if step or seed is negative, or batch_size is not in 1 … size.
+    """
+    if step < 0:
+        raise ValueError(f"step must be at least 0, got {step}")
+    if seed < 0:
+        raise ValueError(f"seed must be at least 0, got {seed}")
+    if not 1 <= batch_size <= size:
+        raise ValueError(f"batch_size must be between 1 and size = {size}, got {batch_size}")
+    epoch, position = divmod(step, size // batch_size)
+    start = position * batch_size
+    return torch.from_numpy(_epoch_order(size, seed, epoch)[start : start + batch_size].copy())
+
+
+@lru_cache(maxsize=4)  # a pure function: an epoch's permutation is drawn once, not at each of its steps
+def _epoch_order(size: int, seed: int, epoch: int) -> np.ndarray:
+    return np.random.default_rng((seed, epoch)).permutation(size).astype(np.int64)

@@ -1,0 +1,476 @@
+"""A training run: Accelerate below, the loop in plain sight above."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import signal
+import threading
+import time
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, TypeVarTuple
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import DataLoaderConfiguration
+from jaxtyping import Int64
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from sjedu.training import record as records
+from sjedu.training.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
+from sjedu.training.record import Record
+from sjedu.training.seeding import rng_state, seed_everything, set_rng_state
+
+Parts = TypeVarTuple("Parts")
+
+
+class NonFiniteLoss(ArithmeticError):  # noqa: N818  the name says it all
+    """The loss became NaN or infinite; `step` and `value` say when and what. No step was taken with it."""
+
+    def __init__(self, step: int, value: float) -> None:
+        super().__init__(f"the loss is {value} at step {step}; the run stopped before the optimiser's step")
+        self.step = step
+        self.value = value
+
+
+class Run:
+    """One training run: device, precision, processes, seeds, checkpoints, metrics, progress, result.
+
+        with Run("rope_2d", config, directory=directory, resume=resume) as run:
+            model = Net(config)
+            optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate)
+            model, optimizer = run.prepare(model, optimizer)
+            for step in run.steps(config.steps):
+                indices = run.shard(batch_indices(step, len(x), config.batch_size, config.seed))
+                loss = F.cross_entropy(model(x[indices]), y[indices])
+                run.backward(loss)
+                optimizer.step()
+                optimizer.zero_grad()
+                run.log(loss=loss)
+            return run.finish({"accuracy": accuracy(model)})
+
+    With a directory the run leaves there `checkpoint.safetensors`, TensorBoard events in `tensorboard/`, and
+    at its end the record `<name>.json`. A run that was killed and then resumed ends with the same weights and
+    history as one that was not (bit for bit on the CPU), if what happens in a step depends on nothing but the
+    prepared objects, the step's number and the global random number generators.
+
+    Ctrl-C during a step lets the step end, saves, and then raises KeyboardInterrupt; a second Ctrl-C does
+    not wait, and leaves the last checkpoint. With several processes the last checkpoint is what is left.
+
+    Args:
+        lesson: the room that runs.
+        config: a frozen dataclass of JSON values with a `seed`, and if wished a `precision` of "no" (the
+            default), "bf16" or "fp16". Precision is the config's affair: what `accelerate launch` was told
+            about it does not count.
+        directory: where the run leaves its files; None: nowhere.
+        resume: continue the run in `directory`; otherwise it must not hold one.
+        progress: show a bar.
+        checkpoint_every: steps from one checkpoint to the next; the last step always has one.
+
+    Attributes:
+        history: a row for each step that logged something: {"step": 0, "loss": 0.7, ...}.
+
+    Raises:
+        TypeError: if config is not a frozen dataclass of JSON values.
+        ValueError: if the config's seed or precision is not one, if fp16 meets a CPU, if checkpoint_every
+            is less than 1, or if there is nothing to resume from without a directory.
+        CheckpointError: upon entry, if there is a checkpoint and `resume` is false, or none that fits and
+            `resume` is true.
+    """
+
+    def __init__(
+        self,
+        lesson: str,
+        config: Any,
+        directory: str | Path | None = None,
+        *,
+        resume: bool = False,
+        progress: bool = True,
+        checkpoint_every: int = 200,
+    ) -> None:
+        if checkpoint_every < 1:
+            raise ValueError(f"checkpoint_every must be at least 1, got {checkpoint_every}")
+        if resume and directory is None:
+            raise ValueError("resume=True needs the directory of the run to continue, got directory=None")
+        self.lesson = lesson
+        self.config = _plain_config(config)
+        self.history: list[dict[str, float | int]] = []
+        self._directory = None if directory is None else Path(directory)
+        self._resume = resume
+        self._progress = progress
+        self._checkpoint_every = checkpoint_every
+        self._parts: tuple[Any, ...] | None = None
+        self._loop: Generator[int] | None = None
+        self._step = 0
+        self._saved_step: int | None = None
+        self._total: int | None = None
+        self._restored: dict[str, Any] | None = None
+        self._record: Record | None = None
+        self._writer: Any = None
+        self._bar: Any = None
+
+    def __enter__(self) -> Run:
+        with ExitStack() as stack:
+            self.accelerator = stack.enter_context(_accelerator(self.config.get("precision", "no")))
+            self._clock = time.perf_counter()
+            self._commit, self._dirty = records.commit()
+            if self._resume:
+                self._load()
+            elif self._path is not None and self._path.exists():
+                raise CheckpointError(
+                    self._path, "already there; resume that run, or choose another directory"
+                )
+            seed_everything(self.config["seed"])
+            stack.callback(self._stop)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the prepared models are and the batches belong."""
+        device: torch.device = self.accelerator.device
+        return device
+
+    @property
+    def processes(self) -> int:
+        """How many processes train together."""
+        return int(self.accelerator.num_processes)
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process is the one that writes files and shows progress."""
+        return bool(self.accelerator.is_main_process)
+
+    @property
+    def finished(self) -> bool:
+        """Whether this is a resumed run that had already ended: `finish` gives its record back."""
+        return self._record is not None
+
+    @property
+    def _path(self) -> Path | None:
+        return None if self._directory is None else self._directory / "checkpoint.safetensors"
+
+    def prepare(self, *parts: *Parts) -> tuple[*Parts]:
+        """Put models, optimisers and schedulers on the device and under the run's care.
+
+        Models are wrapped for precision and processes; all parts are saved, and restored when resuming. A
+        further object with `state_dict` and `load_state_dict` may come along to be saved and restored.
+
+        Returns:
+            The parts in the order given, to be used instead of the originals.
+
+        Raises:
+            RuntimeError: if called twice.
+            TypeError: if a part has no state to save.
+            CheckpointError: if the checkpoint holds other parts than these.
+        """
+        if self._parts is not None:
+            raise RuntimeError(
+                "prepare was already called: give it all models, optimisers and schedulers at once"
+            )
+        for part in parts:
+            if not (hasattr(part, "state_dict") and hasattr(part, "load_state_dict")):
+                raise TypeError(f"parts must have a state_dict and a load_state_dict, got {part!r}")
+        self._kinds = [type(part).__name__ for part in parts]
+        prepared = self.accelerator.prepare(*parts)
+        self._parts = prepared if len(parts) > 1 else (prepared,)
+        if self._restored is not None:
+            self._restore_parts(self._restored)
+        return self._parts
+
+    def steps(self, total: int) -> Iterator[int]:
+        """Count the steps that are still to do, 0 … total-1 for a new run; save as the loop goes.
+
+        Raises:
+            RuntimeError: if called before `prepare`, or twice.
+            ValueError: if a resumed run has already done more than `total` steps.
+        """
+        if self._parts is None:
+            raise RuntimeError("prepare the models, optimisers and schedulers before the steps")
+        if self._loop is not None:
+            raise RuntimeError("a run has one loop: steps was already called")
+        if total < self._step:
+            raise ValueError(f"steps must be at least {self._step}, which this run has done; got {total}")
+        self._total = total
+        self._loop = self._iterate(total)
+        return self._loop
+
+    def _iterate(self, total: int) -> Generator[int]:
+        if self._step == total:
+            return
+        self._set_rng()
+        self._writer = self._open_writer()
+        with (
+            tqdm(
+                desc=self.lesson,
+                initial=self._step,
+                total=total,
+                disable=not (self._progress and self.is_main),
+            ) as self._bar,
+            _interrupts_wait(self._directory is not None and self.processes == 1) as interrupted,
+        ):
+            for step in range(self._step, total):
+                yield step
+                self._step = step + 1
+                self._bar.update()
+                if interrupted.is_set() or self._step % self._checkpoint_every == 0 or self._step == total:
+                    self._save()
+                if interrupted.is_set():
+                    raise KeyboardInterrupt(f"{self._step} of {total} steps are done and saved")
+
+    def shard(self, indices: Int64[Tensor, " batch"]) -> Int64[Tensor, " share"]:
+        """This process's equal share of a batch; the whole batch where there is one process.
+
+        Averaged over processes, the gradients of mean losses are then those of the whole batch.
+
+        Raises:
+            ValueError: if the batch cannot be divided evenly.
+        """
+        if len(indices) % self.processes:
+            raise ValueError(
+                f"a batch of {len(indices)} cannot be divided evenly among {self.processes} processes"
+            )
+        return indices[self.accelerator.process_index :: self.processes]
+
+    def backward(self, loss: Tensor) -> None:
+        """Backpropagate, scaled where the precision needs it.
+
+        Raises:
+            NonFiniteLoss: if the loss, averaged over processes, is NaN or infinite. All processes stop.
+        """
+        self.accelerator.backward(loss)
+        # Only now: reading the value waits for the accelerator, which meanwhile has the backward pass to do.
+        (value,) = self._average([loss])
+        if not math.isfinite(value):
+            raise NonFiniteLoss(self._step, value)
+
+    def log(self, **values: float | int | Tensor) -> None:
+        """Note values of this step, averaged over processes, in `history`, in TensorBoard and beside the bar.
+
+        Raises:
+            RuntimeError: if called outside of the loop over `steps`.
+            ValueError: if a value is not a single number, or is called "step".
+        """
+        if self._bar is None or self._step == self._total:
+            raise RuntimeError("log belongs into the loop over steps; give final results to finish")
+        for name, value in values.items():
+            if name == "step" or (isinstance(value, Tensor) and value.numel() != 1):
+                raise ValueError(
+                    f"log takes single numbers under names other than 'step', got {name}={value!r}"
+                )
+        row = dict(zip(values, self._average(list(values.values())), strict=True))
+        if not self.history or self.history[-1]["step"] != self._step:
+            self.history.append({"step": self._step})
+        self.history[-1].update(row)
+        self._bar.set_postfix({name: f"{value:.4g}" for name, value in row.items()}, refresh=False)
+        if self._writer is not None:
+            for name, value in row.items():
+                self._writer.add_scalar(name, value, self._step)
+
+    def finish(self, metrics: Mapping[str, Any], *, name: str | None = None, data: str = "") -> Record:
+        """End the run: its result with its provenance, written into the directory if there is one.
+
+        Resuming a run that had already ended gives the record that it ended with; `metrics` is then ignored.
+
+        Args:
+            metrics: the results by name: finite numbers, strings, or lists and dicts of them.
+            name: of the record (a file name without ending); "<lesson>-seed<seed>" if not given.
+            data: in a sentence, what the run learnt from and where that came from.
+
+        Raises:
+            RuntimeError: if the loop has not come to its end.
+            TypeError, ValueError: if a metric is not a finite number (or a list or dict of such), or the name
+                cannot name a file.
+        """
+        if self._step != self._total:
+            raise RuntimeError(f"finish belongs after the loop; {self._step} of {self._total} steps are done")
+        if self._record is None:
+            self._record = Record(
+                lesson=self.lesson,
+                name=name if name is not None else f"{self.lesson}-seed{self.config['seed']}",
+                config=self.config,
+                seed=self.config["seed"],
+                commit=self._commit,
+                dirty=self._dirty,
+                device=records.device_name(self.device, self.processes),
+                versions=records.versions(),
+                date=records.today(),
+                seconds=round(self._seconds(), 3),
+                metrics=records.plain(metrics, "metrics"),
+                curves=records.columns(self.history),
+                data=data,
+            )
+            self._save()
+        if self._directory is not None and self.is_main:
+            self._record.save(self._directory)
+        return self._record
+
+    def _seconds(self) -> float:
+        return time.perf_counter() - self._clock
+
+    def _average(self, values: list[float | int | Tensor]) -> list[float]:
+        numbers = [float(value.detach() if isinstance(value, Tensor) else value) for value in values]
+        if self.processes == 1:
+            return numbers
+        averages = self.accelerator.reduce(
+            torch.tensor(numbers, dtype=torch.float64, device=self.device), "mean"
+        )
+        return [float(average) for average in averages]
+
+    def _open_writer(self) -> Any:
+        if self._directory is None or not self.is_main:
+            return None
+        from torch.utils.tensorboard import SummaryWriter  # slow to import, and only needed here
+
+        # What a killed run wrote after its last checkpoint is purged: those steps come again.
+        return SummaryWriter(self._directory / "tensorboard", purge_step=self._step)
+
+    def _save(self) -> None:
+        if self._path is None:
+            return
+        rng = self._gather_rng()  # all processes take part; only the main one writes
+        if not self.is_main:
+            return
+        if self._writer is not None:
+            self._writer.flush()  # or TensorBoard would lack steps that the checkpoint counts as done
+        scaler = self.accelerator.scaler
+        state = {
+            "step": self._step,
+            "kinds": self._kinds,
+            "parts": [_bare(self.accelerator, part).state_dict() for part in self._parts or ()],
+            "scaler": None if scaler is None else scaler.state_dict(),
+            "rng": rng,
+            "history": self.history,
+            "seconds": self._seconds(),
+            "commit": self._commit,
+            "dirty": self._dirty,
+            "record": None if self._record is None else dataclasses.asdict(self._record),
+        }
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        save_checkpoint(self._path, Checkpoint(self.lesson, self.config, state))
+
+    def _load(self) -> None:
+        assert self._path is not None
+        state = load_checkpoint(self._path, self.lesson, self.config).state
+        processes = len(state["rng"]["torch"])
+        if processes != self.processes:
+            reason = f"written by {processes} process(es), this run has {self.processes}"
+            raise CheckpointError(self._path, reason)
+        self._restored = state
+        self._step = state["step"]
+        self.history = state["history"]
+        self._clock -= state["seconds"]
+        self._dirty = self._dirty or state["dirty"] or state["commit"] != self._commit
+        if state["record"] is not None:
+            self._record = Record(**state["record"])
+
+    def _restore_parts(self, state: dict[str, Any]) -> None:
+        assert self._path is not None
+        if state["kinds"] != self._kinds:
+            reason = f"holds {', '.join(state['kinds'])}; this run prepares {', '.join(self._kinds)}"
+            raise CheckpointError(self._path, reason)
+        for kind, part, part_state in zip(self._kinds, self._parts or (), state["parts"], strict=True):
+            try:
+                _bare(self.accelerator, part).load_state_dict(part_state)
+            except (RuntimeError, ValueError, KeyError) as error:
+                raise CheckpointError(self._path, f"its {kind} does not fit this run's ({error})") from error
+        if self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+
+    def _gather_rng(self) -> dict[str, Tensor]:
+        state = {name: tensor.unsqueeze(0) for name, tensor in rng_state(self.device).items()}
+        if self.processes == 1:
+            return state
+        return {name: self.accelerator.gather(tensor.to(self.device)).cpu() for name, tensor in state.items()}
+
+    def _set_rng(self) -> None:
+        # At the loop's start, not in prepare: what is drawn between the two must not count twice.
+        rank = self.accelerator.process_index
+        if self._restored is not None:
+            set_rng_state({name: rows[rank] for name, rows in self._restored["rng"].items()}, self.device)
+            self._restored = None
+        elif rank > 0:
+            # Processes began alike, so that they agree on models and data; their dropout must differ.
+            seed_everything((self.config["seed"] + rank) % 2**32)
+
+    def _stop(self) -> None:
+        if self._loop is not None:
+            self._loop.close()
+        if self._writer is not None:
+            self._writer.close()
+        for part in self._parts or ():
+            if isinstance(part, torch.nn.Module):
+                # As it was found, so that another run may prepare it in another precision.
+                model = self.accelerator.unwrap_model(part, keep_fp32_wrapper=False)
+                model.__dict__.pop("_is_accelerate_prepared", None)
+
+
+def _bare(accelerator: Accelerator, part: Any) -> Any:
+    return accelerator.unwrap_model(part) if isinstance(part, torch.nn.Module) else part
+
+
+def _plain_config(config: Any) -> dict[str, Any]:
+    if not (dataclasses.is_dataclass(config) and not isinstance(config, type)):
+        raise TypeError(f"config must be a frozen dataclass, got {config!r}")
+    if not config.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        raise TypeError(f"config must be a frozen dataclass, but {type(config).__name__} is not frozen")
+    plain: dict[str, Any] = records.plain(dataclasses.asdict(config), "config")
+    seed = plain.get("seed")
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**32:
+        raise ValueError(f"config.seed must be an integer between 0 and 2**32 - 1, got {seed!r}")
+    if plain.get("precision", "no") not in ("no", "bf16", "fp16"):
+        raise ValueError(f"config.precision must be 'no', 'bf16' or 'fp16', got {plain['precision']!r}")
+    return plain
+
+
+@contextmanager
+def _accelerator(precision: str) -> Iterator[Accelerator]:
+    # Accelerate keeps one state for the whole process and refuses a second precision, but a notebook trains
+    # one model after another: set the state aside, and put it back for whoever else uses it.
+    previous = dict(AcceleratorState._shared_state)
+    AcceleratorState._reset_state()
+    try:
+        # Without split_batches a scheduler would step once for each process.
+        accelerator = Accelerator(
+            mixed_precision=precision, dataloader_config=DataLoaderConfiguration(split_batches=True)
+        )
+        if precision == "fp16" and accelerator.device.type == "cpu":
+            raise ValueError(
+                "config.precision 'fp16' needs an accelerator, got a CPU; 'bf16' and 'no' work there"
+            )
+        yield accelerator
+    finally:
+        if previous:
+            AcceleratorState._reset_state()
+            AcceleratorState._shared_state.update(previous)
+
+
+@contextmanager
+def _interrupts_wait(enabled: bool) -> Iterator[threading.Event]:
+    """Let the first Ctrl-C only set the event, so that the step in work is not torn apart."""
+    interrupted = threading.Event()
+    previous = signal.getsignal(signal.SIGINT)
+    if not enabled or not callable(previous) or threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+
+    def wait_once(number: int, frame: FrameType | None) -> None:
+        if interrupted.is_set():
+            previous(number, frame)
+        interrupted.set()
+
+    signal.signal(signal.SIGINT, wait_once)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, previous)
