@@ -30,6 +30,26 @@ def _close(found: Any, wanted: Any, tolerance: float = 1e-9) -> bool:
     return found.shape == wanted.shape and bool(np.allclose(found, wanted, rtol=0, atol=tolerance))
 
 
+# ---------------------------------------------------------------- 0: a warm-up
+
+
+def neighbours(width: int) -> set[int]:
+    return {width * row + column for row in (-1, 0, 1) for column in (-1, 0, 1)} - {0}
+
+
+def _neighbours_eight(answer: Answer) -> None:
+    found = answer(8)
+    _expect(isinstance(found, set), f"return a set of numbers, not a {type(found).__name__}.")
+    _expect(0 not in found, "0 is the patch itself, not one of its neighbours.")
+    _expect(found >= {-1, 1}, "the neighbours to the left and right are at -1 and +1.")
+    _expect(found >= {-8, 8}, "one row is 8 numbers: the neighbours above and below are at -8 and +8.")
+    _expect(len(found) == 8, f"a patch has eight neighbours, diagonal ones too; you found {len(found)}.")
+
+
+def _neighbours_any_width(answer: Answer) -> None:
+    _expect(answer(5) == neighbours(5), "right for width 8, wrong for width 5: the width is an argument.")
+
+
 # ---------------------------------------------------------------- 1: rotate queries by position
 
 
@@ -359,6 +379,21 @@ def _tie_exact(answer: Answer) -> None:
 # ---------------------------------------------------------------- the exercises
 
 _ALL = (
+    Exercise(
+        id="0",
+        title="Warm-up: the numbers of the neighbours",
+        task="The patches of a grid are numbered row by row. Return the set of the numbers that the eight neighbours of a"
+        " patch have, relative to its own, when the grid has `width` columns. (Forget the edges.)",
+        hint="One row down is `width` numbers later, one column to the right is one number later.",
+        stub='''def neighbours(width):
+    """Return a set of eight whole numbers."""
+    return ...''',
+        solution=neighbours,
+        checks=(_neighbours_eight, _neighbours_any_width),
+        shows="equally near neighbours have offsets of very different size, and most of them depend on the width.",
+        minutes=3,
+        difficulty="easy",
+    ),
     Exercise(
         id="1",
         title="Rotate queries by position",

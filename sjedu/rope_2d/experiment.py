@@ -4,6 +4,7 @@
 
     cpu             digits at random places of a 12x12 canvas, tested on wider, higher and larger ones (C8)
     symbols         "which symbol stands two cells away?" on an 8x8 grid, tested on 8x10, 10x8, ... (C5, C6)
+    quick           the same on a 5x5 grid, in seconds
     scale           digits of random size, tested with more patches a digit (C9)
     mnist           "cpu" with real pictures; so is fashion_mnist (C8)
     gpu             CIFAR-10 and a DeiT-S-like model, tested at higher resolutions (C8, C9)
@@ -109,21 +110,25 @@ _CPU = Config()
 _REAL = dataclasses.replace(
     _CPU, study="real", test_grids=((6, 6), (8, 6), (6, 8), (8, 8)), patch=6, steps=1500
 )
+_SYMBOLS = Config(
+    study="symbols",
+    dataset="symbols",
+    grid=(8, 8),
+    test_grids=((8, 8), (8, 10), (10, 8), (12, 12), (16, 16)),
+    readout="marker",
+    dim=64,
+    heads=4,
+    layers=1,
+    steps=700,
+    batch_size=32,
+    weight_decay=0.0,
+)
 
 PRESETS: dict[str, Config] = {
     "cpu": _CPU,
-    "symbols": Config(
-        study="symbols",
-        dataset="symbols",
-        grid=(8, 8),
-        test_grids=((8, 8), (8, 10), (10, 8), (12, 12), (16, 16)),
-        readout="marker",
-        dim=64,
-        heads=4,
-        layers=1,
-        steps=700,
-        batch_size=32,
-        weight_decay=0.0,
+    "symbols": _SYMBOLS,
+    "quick": dataclasses.replace(
+        _SYMBOLS, study="quick", grid=(5, 5), test_grids=((5, 5), (5, 7), (7, 5)), steps=300
     ),
     "scale": dataclasses.replace(
         _CPU, study="scale", arrangement="scale", test_grids=((6, 6), (8, 8), (10, 10)), steps=500

@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias, get_args
 
 import torch
-import torch.nn.functional as F  # noqa: N812  so does everybody
+import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn

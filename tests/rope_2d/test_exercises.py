@@ -147,6 +147,12 @@ def transposed(L, w, h, kind="tie"):
 
 
 MISTAKES = [
+    ("0", lambda width: [-1, 1], "return a set"),
+    ("0", lambda width: {0, *exercises.neighbours(width)}, "the patch itself"),
+    ("0", lambda width: {-width, width}, "left and right"),
+    ("0", lambda width: {-1, 1}, "one row is 8"),
+    ("0", lambda width: {-1, 1, -width, width}, "diagonal"),
+    ("0", lambda width: exercises.neighbours(8), "width is an argument"),
     ("1", lambda q, xy, freqs, layout="interleaved": q.numpy(), "return a torch.Tensor"),
     ("1", lambda q, xy, freqs, layout="interleaved": q[:, :4], "shape"),
     ("1", off_by_one, r"at the position \(0, 0\)"),
