@@ -20,7 +20,7 @@ from nbformat import NotebookNode
 
 from sjedu.course.lessons import LESSONS
 from sjedu.course.normalise import dumps, normalise
-from sjedu.course.readme import claims_path, claims_text, stored_claims, woven_readme
+from sjedu.course.readme import PICTURE, claims_path, claims_text, picture, stored_claims, woven_readme
 from sjedu.course.repository import ROOT, Repository
 from sjedu.course.weave import weave
 
@@ -87,19 +87,19 @@ def run(path: Path, root: Path = ROOT) -> NotebookNode:
     return notebook
 
 
-def products(root: Path = ROOT) -> Iterator[tuple[Path, str]]:
-    """Yield each file that is made from the notebooks and the package, with the text it should have.
+def products(root: Path = ROOT) -> Iterator[tuple[Path, bytes]]:
+    """Yield each file that is made from the notebooks and the package, with the content it should have.
 
     Raises:
         ValueError: if a notebook, its claims or the README's markers are not as they should be.
     """
     for path in sorted((root / "notebooks").glob("*.ipynb")):
-        yield path, dumps(prepared(path, root))
+        yield path, dumps(prepared(path, root)).encode()
     yield from summaries(root)
 
 
-def summaries(root: Path) -> Iterator[tuple[Path, str]]:
-    """Yield the files made from the outputs of the notebooks: each lesson's claims, then the README.
+def summaries(root: Path) -> Iterator[tuple[Path, bytes]]:
+    """Yield the files made from the outputs of the notebooks: each lesson's claims, the README and its picture.
 
     Raises:
         ValueError: if a lesson's notebook shows no complete claim sheet, or the README has no markers.
@@ -107,8 +107,11 @@ def summaries(root: Path) -> Iterator[tuple[Path, str]]:
     for lesson in LESSONS:
         path = root / lesson.notebook
         if path.is_file():
-            yield root / claims_path(lesson), claims_text(stored_claims(read(path), lesson))
-    yield root / "README.md", woven_readme(root, Repository.of(root))
+            notebook = read(path)
+            yield root / claims_path(lesson), claims_text(stored_claims(notebook, lesson)).encode()
+            if (content := picture(notebook)) is not None:
+                yield root / PICTURE, content
+    yield root / "README.md", woven_readme(root, Repository.of(root)).encode()
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
@@ -125,7 +128,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
 
 
 def _check(root: Path) -> int:
-    stale = [path for path, text in products(root) if not path.is_file() or path.read_text("utf-8") != text]
+    stale = [path for path, wanted in products(root) if not path.is_file() or path.read_bytes() != wanted]
     for path in stale:
         print(f"{path.relative_to(root)} is not what the package makes it: run make lessons", file=sys.stderr)
     return 1 if stale else 0
@@ -135,8 +138,8 @@ def _make(paths: Sequence[Path], root: Path) -> int:
     for path in paths or sorted((root / "notebooks").glob("*.ipynb")):
         print(f"running {path}")
         run(path, root)
-    for path, text in summaries(root):
-        path.write_text(text, "utf-8")
+    for path, content in summaries(root):
+        path.write_bytes(content)
     return 0
 
 

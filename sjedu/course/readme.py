@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections import Counter
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,7 @@ from sjedu.course.repository import Repository
 from sjedu.course.tables import Table
 
 START = PurePosixPath("notebooks", "00_start_here.ipynb")
+PICTURE = PurePosixPath("docs", "picture.png")
 
 
 def claims_path(lesson: Lesson) -> Path:
@@ -46,6 +48,17 @@ def stored_claims(notebook: NotebookNode, lesson: Lesson) -> dict[str, Any]:
 def claims_text(sheet: dict[str, Any]) -> str:
     """Return the text of a lesson's claims.json."""
     return json.dumps(sheet, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+def picture(notebook: NotebookNode) -> bytes | None:
+    """Return the README's picture: the figure of the cell with the metadata ``{"sjedu": {"readme": true}}``."""
+    for cell in notebook.cells:
+        if cell.metadata.get("sjedu", {}).get("readme"):
+            figures = [
+                output.data["image/png"] for output in cell.outputs if "image/png" in output.get("data", {})
+            ]
+            return base64.b64decode(figures[0])
+    return None
 
 
 def read_claims(root: Path, lesson: Lesson) -> dict[str, Any] | None:

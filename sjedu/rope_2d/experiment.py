@@ -101,15 +101,14 @@ class Config:
 
     @property
     def name(self) -> str:
-        """Of the run's record."""
+        """Of the run's record; a study that is called like its data set is named once."""
         base = () if self.base is None else (f"base{self.base:g}",)
-        return "-".join((self.study, self.dataset, self.encoding, *base, f"seed{self.seed}"))
+        parts = (self.study, self.dataset, self.encoding, *base, f"seed{self.seed}")
+        return "-".join(dict.fromkeys(parts))
 
 
 _CPU = Config()
-_REAL = dataclasses.replace(
-    _CPU, study="real", test_grids=((6, 6), (8, 6), (6, 8), (8, 8)), patch=6, steps=1500
-)
+_REAL = dataclasses.replace(_CPU, test_grids=((6, 6), (8, 6), (6, 8), (8, 8)), patch=6, steps=1500)
 _SYMBOLS = Config(
     study="symbols",
     dataset="symbols",
@@ -133,8 +132,8 @@ PRESETS: dict[str, Config] = {
     "scale": dataclasses.replace(
         _CPU, study="scale", arrangement="scale", test_grids=((6, 6), (8, 8), (10, 10)), steps=500
     ),
-    "mnist": dataclasses.replace(_REAL, dataset="mnist"),
-    "fashion_mnist": dataclasses.replace(_REAL, dataset="fashion_mnist"),
+    "mnist": dataclasses.replace(_REAL, study="mnist", dataset="mnist"),
+    "fashion_mnist": dataclasses.replace(_REAL, study="fashion_mnist", dataset="fashion_mnist"),
     "gpu": Config(
         study="gpu",
         dataset="cifar10",

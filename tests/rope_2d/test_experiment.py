@@ -140,7 +140,7 @@ def test_presets_fit_together(preset):
     numbers = PRESETS[preset]
     assert numbers.dim % (4 * numbers.heads) == 0
     assert numbers.grid in numbers.test_grids
-    assert numbers.study == preset or preset in ("mnist", "fashion_mnist")
+    assert numbers.study == preset
     side = {"digits": 8, "mnist": 28, "fashion_mnist": 28, "cifar10": 32, "symbols": 3}[numbers.dataset]
     if numbers.arrangement == "place" and numbers.dataset != "symbols":
         assert min(min(grid) for grid in numbers.test_grids) * numbers.patch >= side
@@ -149,6 +149,7 @@ def test_presets_fit_together(preset):
 def test_the_names_of_records_differ_where_the_runs_do():
     names = {numbers.name for numbers in PRESETS.values()}
     assert len(names) == len(PRESETS)
+    assert PRESETS["mnist"].name == "mnist-rope_axial-seed0"
     assert config(base=10.0).name == "quick-symbols-rope_axial-base10-seed0"
 
 

@@ -83,9 +83,9 @@ def test_each_still_picture_comes_with_its_sentence(name):
     assert isinstance(fig, Figure)
     assert sentence.endswith(".")
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "error", UserWarning
-        )  # matplotlib warns of a missing glyph, and of a layout that failed
+        # Matplotlib warns of a missing glyph, and of a layout that failed.
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
         assert png(fig, sentence) == png(getattr(interactive, f"{name}_figure")()[0], sentence)
 
 
