@@ -9,6 +9,7 @@ within rounds. Ratios to ours compare like with like: neighbours paired, or halv
 
 from __future__ import annotations
 
+import ctypes
 import importlib.metadata
 import json
 import platform
@@ -168,6 +169,21 @@ def transformers_contestants(cos: Tensor, sin: Tensor) -> list[Contestant]:
 # ---------------------------------------------------------------- measuring
 
 
+def keep_freed_memory() -> None:
+    """Tell glibc's allocator to give no memory back to the system.
+
+    It would, for results of this size, and then every call pays for fresh pages more than for its arithmetic, by
+    an amount that depends on what was allocated before. Without glibc the default stays.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return
+    trim_threshold, mmap_threshold = -1, -3
+    mallopt(trim_threshold, 2**31 - 1)
+    mallopt(mmap_threshold, 2**25)
+
+
 def measure(settings: Settings, grid: tuple[int, int], dtype: str, mode: str, threads: int) -> list[Row]:
     """Return one row for each contestant."""
     torch.set_num_threads(threads)
@@ -211,7 +227,9 @@ def pair_of(c: Contestant, q: Tensor, k: Tensor, mode: str) -> tuple[Callable[[]
     def rotate(q: Tensor, k: Tensor, *table: Tensor) -> tuple[Tensor, Tensor]:
         return c.rotate(q, *table), c.rotate(k, *table)
 
-    # A copy is a copy: compiled it would be another name for the same memory, or the same loop.
+    # torch.compile keeps its guards and its limit of recompilations by code object: each has its own.
+    rotate.__code__ = rotate.__code__.replace(co_name=f"rotate_{c.name}_{mode}")
+    # A copy is a copy: there is nothing to compile.
     function = torch.compile(rotate) if mode == "compiled" and c.name != COPY else rotate
     leaves = q.clone().requires_grad_(), k.clone().requires_grad_()
     upstream = torch.randn_like(q), torch.randn_like(k)
@@ -301,6 +319,7 @@ def provenance(settings: Settings) -> dict[str, Any]:
 
 def main(settings: Settings) -> None:
     """Measure, print a table for each setting, and write everything to a JSON file."""
+    keep_freed_memory()
     output = settings.output
     if settings.quick:
         settings.grids, settings.modes, settings.batch, settings.heads = ((3, 5),), ("eager",), 2, 2

@@ -88,7 +88,7 @@ def render(scene: Scene, **state: Any) -> tuple[bytes, str]:
 
 
 class Labels(PathCollection):
-    """Many short texts as one artist, for numbers that move: drawn some twenty times as fast as `Text`."""
+    """Many short texts as one artist, for numbers that move: much faster than as many `Text`s."""
 
     def __init__(
         self,
@@ -158,7 +158,14 @@ def _glyph(character: str) -> tuple[NDArray[np.float64], NDArray[np.uint8], floa
     return outline, np.array(codes, np.uint8), (width(f"0{character}0") - width("00")) / 100
 
 
-def explore(scene: Scene, **controls: ipywidgets.Widget) -> ipywidgets.VBox:
+class Explorer(ipywidgets.VBox):  # type: ignore[misc]
+    """What `explore` returns: a `VBox` that, where it cannot be shown, says how to see it."""
+
+    def __repr__(self) -> str:
+        return "Controls and a picture that follows them: run this notebook in Jupyter or Colab to move them."
+
+
+def explore(scene: Scene, **controls: ipywidgets.Widget) -> Explorer:
     """Wire `controls` to `scene`: each control's value is the part of the state with its name.
 
     Under the picture stands the sentence that belongs to it. When a state cannot be drawn, the error stands
@@ -190,7 +197,7 @@ def explore(scene: Scene, **controls: ipywidgets.Widget) -> ipywidgets.VBox:
     for control in controls.values():
         control.observe(answer, names="value")
     row = ipywidgets.Layout(display="flex", flex_flow="row wrap", align_items="center", overflow="visible")
-    return ipywidgets.VBox([ipywidgets.Box(list(controls.values()), layout=row), picture, status])
+    return Explorer([ipywidgets.Box(list(controls.values()), layout=row), picture, status])
 
 
 def slider(

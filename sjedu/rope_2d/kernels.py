@@ -66,13 +66,14 @@ def rotate_blocks(x: Tensor, cos: Tensor, sin: Tensor, pairing: str, prefix_toke
         table = [torch.complex(cos, sin)]
     else:
         turn, table = _turn_halves, [torch.cat([t, t], dim=-1) for t in (cos, sin)]
-    # A cache is a CPU's concern: a GPU wants few and large kernels.
-    size = BLOCK if x.device.type == "cpu" else x.numel()
     narrow = x.dtype != cos.dtype
+    buffers = narrow + (pairing == "half")
+    # A cache is a CPU's concern, and only what is read again needs it; a GPU wants few and large kernels.
+    size = BLOCK if buffers and x.device.type == "cpu" else x.numel()
     scratch: list[Tensor] = []
     for block, result, *angles in _blocks(size, source, target, *(_align(t, x.ndim) for t in table)):
         if not scratch or scratch[0].shape != block.shape:
-            scratch = [torch.empty_like(block, dtype=cos.dtype) for _ in range(narrow + (pairing == "half"))]
+            scratch = [torch.empty_like(block, dtype=cos.dtype) for _ in range(buffers)]
         if narrow:
             wide = scratch[0].copy_(block)
             turn(wide, wide, *angles, *scratch[1:])

@@ -1,0 +1,68 @@
+"""A small run as a user would write it; also a script, so that a real process can be killed.
+
+python toy.py DIRECTORY [--resume]: trains, and prints the digest of weights and history.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from sjedu.training import Run, batch_indices
+
+
+@dataclass(frozen=True)
+class Config:
+    seed: int = 0
+    steps: int = 60
+    batch_size: int = 16
+    learning_rate: float = 0.01
+    precision: str = "no"
+    dropout: float = 0.3
+
+
+def data():
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(96, 8, generator=generator)
+    return x, x @ torch.randn(8, 2, generator=generator)
+
+
+def train(config, directory=None, *, resume=False, before_step=lambda step: None, every=7, **options):
+    """Return the record, and the digest of everything that a resumed run must share with a whole one."""
+    x, y = data()
+    with Run(
+        "toy", config, directory, resume=resume, progress=False, checkpoint_every=every, **options
+    ) as run:
+        model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(16, 2))
+        optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate)
+        scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, config.steps)
+        model, optimizer, scheduler = run.prepare(model, optimizer, scheduler)
+        for step in run.steps(config.steps):
+            before_step(step)
+            indices = run.shard(batch_indices(step, len(x), config.batch_size, config.seed))
+            loss = F.mse_loss(model(x[indices].to(run.device)), y[indices].to(run.device))
+            run.backward(loss)
+            optimizer.step()
+            scheduler.step()
+            optimizer.zero_grad()
+            run.log(loss=loss, lr=scheduler.get_last_lr()[0])
+        weights = b"".join(p.detach().cpu().numpy().tobytes() for p in model.parameters())
+        digest = hashlib.sha256(weights + json.dumps(run.history).encode()).hexdigest()
+        return run.finish({"loss": run.history[-1]["loss"]}), digest
+
+
+if __name__ == "__main__":
+
+    def announce(step):
+        print(step, flush=True)
+        time.sleep(0.005)  # so that the killer has a step to hit
+
+    _, digest = train(Config(), sys.argv[1], resume="--resume" in sys.argv, before_step=announce)
+    print("digest", digest, flush=True)
