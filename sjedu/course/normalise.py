@@ -1,7 +1,7 @@
 """One stored form for every notebook, so that a diff shows what an author or a result changed.
 
-Kept: sources, outputs, tags. Dropped: timings, widget state and widget views (their ids are random; without a
-kernel a view shows an error, where the text beside it shows a sentence), editors' metadata.
+Kept: sources, outputs, tags. Dropped: timings, progress bars, editors' metadata, widget state and widget views
+(their ids are random; without a kernel a view shows an error, where the text beside it shows a sentence).
 """
 
 # mypy: untyped-calls-exclude=nbformat
@@ -9,6 +9,7 @@ kernel a view shows an error, where the text beside it shows a sentence), editor
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,6 +22,8 @@ _METADATA = {
 }
 _CELL_METADATA = {"tags", "sjedu", "jupyter"}
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+#: The text that stands for a progress bar: its first frame, which says nothing once the run is over.
+_BAR = re.compile(r"\d+%\|.*\d+/\d+ \[")
 
 
 def normalise(notebook: NotebookNode) -> NotebookNode:
@@ -39,7 +42,8 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
     for cell in stored.cells:
         cell.metadata = NotebookNode({k: v for k, v in cell.metadata.items() if k in _CELL_METADATA})
         if cell.cell_type == "code":
-            cell.outputs = [_output(output) for output in _merge_streams(cell.outputs)]
+            kept = [output for output in cell.outputs if not _is_bar(output)]
+            cell.outputs = [_output(output) for output in _merge_streams(kept)]
             if alt := _alt(cell):
                 cell.metadata["mystnb"] = {"image": {"alt": alt}}
     return stored
@@ -81,6 +85,10 @@ def _merge_streams(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
         else:
             merged.append(output)
     return merged
+
+
+def _is_bar(output: NotebookNode) -> bool:
+    return bool(_BAR.search(output.get("data", {}).get("text/plain", "")))
 
 
 def _output(output: NotebookNode) -> NotebookNode:

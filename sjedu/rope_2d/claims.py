@@ -20,6 +20,7 @@ from sjedu.course.tables import Table
 from sjedu.rope_2d import quaternion, theory
 from sjedu.rope_2d.offsets import distance, mean_logit, min_distance
 from sjedu.rope_2d.rotary import apply_rotary, axial_frequencies
+from sjedu.rope_2d.vision import ENCODINGS
 from sjedu.training import Record
 
 Measured: TypeAlias = dict[str, Any]
@@ -334,8 +335,10 @@ def spreads(records: Sequence[Record], study: str, metric: str, seeds: int = 2) 
     return {encoding: Spread(tuple(values)) for encoding, values in found.items()}
 
 
-def summary(records: Sequence[Record], study: str) -> Table:
+def summary(records: Sequence[Record], study: str, metrics: Sequence[str] = ()) -> Table:
     """Return one study as a table: a row for each encoding, a column for each metric, mean ± standard error.
+
+    The columns are the metrics given, or else all accuracies.
 
     A study that nobody has recorded yet is a table without rows and with a note that says so.
     """
@@ -343,11 +346,15 @@ def summary(records: Sequence[Record], study: str) -> Table:
     if not found:
         command = f"python -m sjedu train rope_2d --preset {study}"
         return Table(["encoding"], [], notes=[f"No {study} run is recorded yet; to make one: {command}"])
-    metrics = list(dict.fromkeys(m for record in found for m in record.metrics if m != "parameters"))
-    by_metric = {metric: spreads(records, study, metric, seeds=1) for metric in metrics}
-    encodings = dict.fromkeys(record.config["encoding"] for record in found)
-    rows = [[e, *(str(by_metric[m].get(e, "—")) for m in metrics)] for e in sorted(encodings)]
-    return Table(["encoding", *metrics], rows, notes=[f"{len(found)} runs on {found[0].device}"])
+    recorded = dict.fromkeys(m for record in found for m in record.metrics if m != "parameters")
+    columns = {metric: spreads(records, study, metric, seeds=1) for metric in metrics or recorded}
+    encodings = {record.config["encoding"] for record in found}
+    rows = [
+        [encoding, *(str(column.get(encoding, "—")) for column in columns.values())]
+        for encoding in ENCODINGS
+        if encoding in encodings
+    ]
+    return Table(["encoding", *columns], rows, notes=[f"{len(found)} runs on {found[0].device}"])
 
 
 def width_change(records: Sequence[Record]) -> Measured:
@@ -396,7 +403,8 @@ def resolution(records: Sequence[Record]) -> Measured:
     return {
         "text": f"learned {learned}, axial {axial}, mixed {mixed}",
         "why": "Rescaled positions are needed: with positions that go on counting, axial has"
-        f" {counted['rope_axial'].mean:.2f} and mixed {counted['rope_mixed'].mean:.2f}.",
+        f" {counted['rope_axial'].mean:.2f} and mixed {counted['rope_mixed'].mean:.2f}. Rescaled sin-cos has"
+        f" {found['sincos'].mean:.2f}: what helps is a coordinate that can be rescaled.",
         "rope_lead": lead(axial, learned),
         "mixed_lead": lead(mixed, axial),
     }

@@ -7,7 +7,8 @@
     quick           the same on a 5x5 grid, in seconds
     scale           digits of random size, tested with more patches a digit (C9)
     mnist           "cpu" with real pictures; so is fashion_mnist (C8)
-    gpu             CIFAR-10 and a DeiT-S-like model, tested at higher resolutions (C8, C9)
+    gpu             CIFAR-10 and a DeiT-S-like model, tested at higher resolutions (C8, C9); any other pictures
+                    with --dataset
 
 Nothing is tuned on the test pictures: `evaluate="validation"` trains without the last sixth of the training
 pictures and evaluates on that.
@@ -51,12 +52,13 @@ class Config:
         test_grids: of the grids tested on.
         patch: side of a patch in pixels.
         arrangement: how a picture lies on the canvas, see `tasks.arrange`.
-        flip: whether to mirror pictures left to right.
+        flip: whether to mirror half of the training pictures left to right; digits never are.
         dim: width of a token.
         heads: of each layer.
         layers: number of blocks.
         mlp_ratio: hidden width of the MLPs, in units of dim.
-        readout: what the classifier sees; "marker" for symbols.
+        readout: what the classifier sees; "marker" for symbols. A "class" token stands nowhere, so that a
+            model with one can tell absolute places even with RoPE.
         base: of the frequencies; by default 10 for "rope_mixed", else 100.
         drop_path: probability of leaving out the last block's branches, less for earlier blocks.
         steps: of the optimiser.
@@ -147,7 +149,6 @@ PRESETS: dict[str, Config] = {
         heads=6,
         layers=12,
         mlp_ratio=4.0,
-        readout="class",
         drop_path=0.1,
         steps=29_100,  # 300 epochs of 50,000 pictures
         batch_size=512,
@@ -229,7 +230,7 @@ def load_task(config: Config, device: torch.device | str = "cpu") -> SymbolTask 
         config.grid,
         config.patch,
         config.arrangement,
-        config.flip,
+        config.flip and config.dataset not in ("digits", "mnist"),  # a mirrored 2 is no 2
         config.batch_size,
         config.seed,
     )

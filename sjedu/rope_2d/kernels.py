@@ -4,7 +4,7 @@ Turning pairs of numbers is so cheap that its cost is to read the input and to w
 computes ``(a cos - b sin, a sin + b cos)``; they differ in how often they touch memory:
 
 - eager, neighbours paired, no half precision: one complex multiplication (`rotate_complex`);
-- eager otherwise: blocks that stay in a core's cache, in place (`Rotation`);
+- eager otherwise: blocks that stay in a core's cache, in place (`rotate_blocks`);
 - traced by ``torch.compile``: plain arithmetic, which the compiler fuses with what stands around it
   (`rotate_traced`). But its CPU code for neighbouring pairs is scalar; there it calls the eager code as one
   opaque operator (`rotate_opaque`).
@@ -17,7 +17,7 @@ rotation is the inverse rotation of the gradient: the input is kept only where t
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -31,18 +31,15 @@ Gradients: TypeAlias = tuple[Tensor | None, Tensor | None, Tensor | None, None, 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor, pairing: str, prefix_tokens: int) -> Tensor:
     """Rotate by the way that is fastest here. `sjedu.rope_2d.rotary.apply_rotary` says what, and checks."""
-    if torch.compiler.is_compiling():
-        scalar_code = pairing == "interleaved" and x.device.type == "cpu"
-        compiled: Callable[..., Tensor] = rotate_opaque if scalar_code else rotate_traced
-        return compiled(x, cos, sin, pairing, prefix_tokens)
-    if pairing == "interleaved" and x.dtype == cos.dtype and not prefix_tokens:
-        return rotate_complex(x, cos, sin)
+    wide_neighbours = pairing == "interleaved" and x.dtype == cos.dtype and not prefix_tokens
+    if wide_neighbours and not torch.compiler.is_compiling():
+        return rotate_complex(x, torch.complex(cos, sin))
     return _rotation(x, cos, sin, pairing, prefix_tokens)
 
 
-def rotate_complex(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+def rotate_complex(x: Tensor, table: Tensor) -> Tensor:
     """Multiply neighbouring pairs, read as complex numbers, by ``cos + i sin``."""
-    return torch.view_as_real(_as_complex(_even_strides(x)) * torch.complex(cos, sin)).flatten(-2)
+    return torch.view_as_real(_as_complex(_even_strides(x)) * table).flatten(-2)
 
 
 def rotate_traced(x: Tensor, cos: Tensor, sin: Tensor, pairing: str, prefix_tokens: int) -> Tensor:
@@ -54,26 +51,29 @@ def rotate_traced(x: Tensor, cos: Tensor, sin: Tensor, pairing: str, prefix_toke
     return torch.cat([x[..., :prefix_tokens, :], joined], dim=-2) if prefix_tokens else joined
 
 
-def rotate_blocks(x: Tensor, cos: Tensor, sin: Tensor, pairing: str, prefix_tokens: int) -> Tensor:
-    """Rotate block by block, so that intermediate results stay in the cache. Not differentiable."""
+def rotate_blocks(x: Tensor, table: Sequence[Tensor], prefix_tokens: int) -> Tensor:
+    """Rotate block by block, so that intermediate results stay in the cache. Not differentiable.
+
+    Args:
+        x: (..., tokens, head_dim).
+        table: the complex table for neighbouring pairs; or cos and sin, each twice as wide, for halves.
+        prefix_tokens: how many tokens at the front to copy.
+    """
     x = _even_strides(x)
     out = torch.empty_like(x)
     if prefix_tokens:
         out[..., :prefix_tokens, :] = x[..., :prefix_tokens, :]
     source, target = x[..., prefix_tokens:, :], out[..., prefix_tokens:, :]
-    if pairing == "interleaved":
-        turn: Callable[..., None] = _turn_neighbours
-        table = [torch.complex(cos, sin)]
-    else:
-        turn, table = _turn_halves, [torch.cat([t, t], dim=-1) for t in (cos, sin)]
-    narrow = x.dtype != cos.dtype
-    buffers = narrow + (pairing == "half")
+    turn: Callable[..., None] = _turn_neighbours if len(table) == 1 else _turn_halves
+    wide_dtype = table[0].dtype.to_real()
+    narrow = x.dtype != wide_dtype
+    buffers = narrow + (len(table) == 2)
     # A cache is a CPU's concern, and only what is read again needs it; a GPU wants few and large kernels.
     size = BLOCK if buffers and x.device.type == "cpu" else x.numel()
     scratch: list[Tensor] = []
     for block, result, *angles in _blocks(size, source, target, *(_align(t, x.ndim) for t in table)):
         if not scratch or scratch[0].shape != block.shape:
-            scratch = [torch.empty_like(block, dtype=cos.dtype) for _ in range(buffers)]
+            scratch = [torch.empty_like(block, dtype=wide_dtype) for _ in range(buffers)]
         if narrow:
             wide = scratch[0].copy_(block)
             turn(wide, wide, *angles, *scratch[1:])
@@ -83,13 +83,34 @@ def rotate_blocks(x: Tensor, cos: Tensor, sin: Tensor, pairing: str, prefix_toke
     return out
 
 
+@torch.library.custom_op(
+    "sjedu::rotate", mutates_args=(), schema="(Tensor x, Tensor table, int prefix_tokens) -> Tensor"
+)
+def rotate_opaque(x: Tensor, table: Tensor, prefix_tokens: int) -> Tensor:
+    """`rotate_blocks` of neighbouring pairs as one operator, into which a compiler does not look.
+
+    The table is real, with cos and sin along its last axis: compilers do not know complex numbers.
+    """
+    return rotate_blocks(x, [torch.view_as_complex(table)], prefix_tokens)
+
+
+rotate_opaque.register_fake(lambda x, table, prefix_tokens: torch.empty_like(_even_strides(x)))
+
+
 class Rotation(torch.autograd.Function):
-    """`rotate_blocks` with its derivatives."""
+    """The rotation with its derivatives."""
 
     @staticmethod
     def forward(x: Tensor, cos: Tensor, sin: Tensor, pairing: str, prefix_tokens: int) -> Tensor:
-        """Rotate."""
-        return rotate_blocks(x, cos, sin, pairing, prefix_tokens)
+        """Rotate, eagerly or traced."""
+        if torch.compiler.is_compiling():
+            if pairing == "interleaved" and x.device.type == "cpu":
+                opaque: Tensor = rotate_opaque(x, torch.stack([cos, sin], dim=-1), prefix_tokens)
+                return opaque
+            return rotate_traced(x, cos, sin, pairing, prefix_tokens)
+        if pairing == "interleaved":
+            return rotate_blocks(x, [torch.complex(cos, sin)], prefix_tokens)
+        return rotate_blocks(x, [torch.cat([t, t], dim=-1) for t in (cos, sin)], prefix_tokens)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -126,20 +147,6 @@ class Rotation(torch.autograd.Function):
 
 #: `Function.apply` has no type of its own.
 _rotation: Callable[..., Tensor] = Rotation.apply
-
-
-@torch.library.custom_op(
-    "sjedu::rotate",
-    mutates_args=(),
-    schema="(Tensor x, Tensor cos, Tensor sin, str pairing, int prefix_tokens) -> Tensor",
-)
-def rotate_opaque(x: Tensor, cos: Tensor, sin: Tensor, pairing: str, prefix_tokens: int) -> Tensor:
-    """`rotate_blocks` as one operator, into which a compiler does not look."""
-    return rotate_blocks(x, cos, sin, pairing, prefix_tokens)
-
-
-rotate_opaque.register_fake(lambda x, *_: torch.empty_like(_even_strides(x)))
-rotate_opaque.register_autograd(Rotation.backward, setup_context=Rotation.setup_context)
 
 
 def _turn_neighbours(source: Tensor, target: Tensor, table: Tensor) -> None:

@@ -115,3 +115,10 @@ def test_text_is_stable():
 def test_invalid_notebook_is_refused():
     with pytest.raises(nbformat.ValidationError):
         dumps(new_notebook(cells=[{"cell_type": "poem", "metadata": {}, "source": "", "id": "a"}]))
+
+
+def test_progress_bars_are_dropped():
+    bar = new_output("display_data", data={"text/plain": "rope_2d:   0%|          | 0/700 [00:00<?, ?it/s]"})
+    line = new_output("display_data", data={"text/plain": "about 5% of 700"})
+    cell = normalise(new_notebook(cells=[new_code_cell("", outputs=[bar, line])])).cells[0]
+    assert [output.data["text/plain"] for output in cell.outputs] == ["about 5% of 700"]

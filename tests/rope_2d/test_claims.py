@@ -170,6 +170,7 @@ def test_a_summary_has_a_row_for_each_encoding():
     assert table.header == ["encoding", "6x6", "8x8"]
     assert table.rows == [["none", "0.500 ± 0.000", "—"], ["sincos", "0.500 ± 0.000", "0.250 ± 0.000"]]
     assert "4 runs on cpu (1 thread)" in str(table)
+    assert summary(runs, "cpu", ["8x8"]).rows == [["none", "—"], ["sincos", "0.250 ± 0.000"]]
 
 
 def test_a_study_without_records_says_so_itself():
@@ -214,12 +215,13 @@ def test_resolution_compares_rescaled_rope_with_resized_vectors():
     runs = []
     for s in (0, 1):
         runs += [record("scale", "learned", s, **{"10x10": 0.6 + 0.02 * s})]
-        for encoding, level in (("rope_axial", 0.8), ("rope_mixed", 0.7)):
-            runs += [record("scale", encoding, s, **{"10x10": 0.3, "10x10_rescaled": level + 0.02 * s})]
+        for encoding, level in (("rope_axial", 0.8), ("rope_mixed", 0.7), ("sincos", 0.6)):
+            runs += [record("scale", encoding, s, **{"10x10": 0.31, "10x10_rescaled": level + 0.02 * s})]
     measured = claims.resolution(runs)
     assert measured["rope_lead"] == pytest.approx(0.2 / (0.01 * np.sqrt(2)))
     assert measured["mixed_lead"] == pytest.approx(-0.1 / (0.01 * np.sqrt(2)))
-    assert "axial has 0.30" in measured["why"]
+    assert "axial has 0.31 and mixed 0.31" in measured["why"]
+    assert "sin-cos has 0.61" in measured["why"]
 
 
 # ---------------------------------------------------------------- recorded runs

@@ -153,6 +153,11 @@ def test_the_names_of_records_differ_where_the_runs_do():
     assert config(base=10.0).name == "quick-symbols-rope_axial-base10-seed0"
 
 
+def test_digits_are_never_mirrored():
+    assert not load_task(config("cpu", flip=True)).flip
+    assert PRESETS["gpu"].flip
+
+
 def test_a_readout_that_does_not_fit_the_data_is_refused():
     with pytest.raises(ValueError, match="readout: got 'mean' with dataset 'symbols'; expected 'marker'"):
         Config(dataset="symbols")

@@ -289,8 +289,18 @@ def test_blocks_do_not_change_the_bits(pairing, dtype, block, monkeypatch):
         normal(2, 0, 6, 64, dtype=dtype),
     ):
         c, s = (t[: len(x), : x.shape[1]] for t in (cos, sin))
-        blocks = kernels.rotate_blocks(x, c, s, pairing, 0)
+        blocks = kernels.Rotation.apply(x, c, s, pairing, 0)
         assert torch.equal(blocks, kernels.rotate_traced(x, c, s, pairing, 0))
+
+
+@pairings
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("prefix_tokens", [0, 1])
+def test_the_table_may_be_complex(pairing, dtype, prefix_tokens):
+    cos, sin = rotation_table(grid_positions(6, 8), mixed_frequencies(32, heads=2))
+    x = normal(2, 2, 48 + prefix_tokens, 32, dtype=dtype)
+    how = {"pairing": pairing, "prefix_tokens": prefix_tokens}
+    assert torch.equal(apply_rotary(x, torch.complex(cos, sin), **how), apply_rotary(x, cos, sin, **how))
 
 
 @pairings
@@ -573,14 +583,23 @@ GRID = grid_positions(2, 3)
         ),
         (lambda: apply_rotary(X, COS.bfloat16(), COS), TypeError, "cos: got torch.bfloat16"),
         (lambda: apply_rotary(X, COS, COS[:5]), ValueError, r"cos and sin: got shapes \(6, 4\) and \(5, 4\)"),
-        (lambda: apply_rotary(X, COS, COS.double()), ValueError, "cos and sin: .* dtypes"),
+        (
+            lambda: apply_rotary(X, COS, COS.double()),
+            ValueError,
+            "cos and sin: .*torch.float32 and torch.float64",
+        ),
         (lambda: apply_rotary(X[..., :6], COS, COS), ValueError, r"x: got shape \(2, 2, 6, 6\) for cos"),
         (lambda: apply_rotary(X[:, :, :5], COS, COS), ValueError, r"x: got shape \(2, 2, 5, 8\)"),
         (lambda: apply_rotary(X, COS, COS, prefix_tokens=1), ValueError, "and 1 prefix_tokens"),
         (lambda: apply_rotary(X, *2 * [COS.expand(3, 6, 4)]), ValueError, r"x: got shape .* \(3, 6, 4\)"),
         (lambda: apply_rotary(X[0, 0], *2 * [COS[None]]), ValueError, "x: got shape"),
-        (lambda: apply_rotary(X.to("meta"), COS, COS), ValueError, "devices meta, cpu and cpu"),
+        (lambda: apply_rotary(X.to("meta"), COS, COS), ValueError, "x and cos: got devices meta and cpu"),
         (lambda: apply_rotary(X.int(), COS, COS), TypeError, "x"),
+        (
+            lambda: apply_rotary(X, COS),
+            TypeError,
+            "cos: got torch.float32; expected a complex table where sin is",
+        ),
         (
             lambda: rotary()(X, X[:, :, :5], GRID),
             ValueError,
