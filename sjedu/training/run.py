@@ -171,9 +171,11 @@ class Run:
 
         Raises:
             RuntimeError: if called twice.
-            TypeError: if a part has no state to save.
+            TypeError: if there is no part, or one that has no state to save.
             CheckpointError: if the checkpoint holds other parts than these.
         """
+        if not parts:
+            raise TypeError("prepare needs at least one model, got nothing")
         if self._parts is not None:
             raise RuntimeError(
                 "prepare was already called: give it all models, optimisers and schedulers at once"
@@ -283,7 +285,8 @@ class Run:
         Resuming a run that had already ended gives the record that it ended with; `metrics` is then ignored.
 
         Args:
-            metrics: the results by name: finite numbers, strings, or lists and dicts of them.
+            metrics: the results by name: finite numbers, strings, or lists and dicts of them. With several
+                processes those of the main one are written.
             name: of the record (a file name without ending); "<lesson>-seed<seed>" if not given.
             data: in a sentence, what the run learnt from and where that came from.
 
@@ -313,6 +316,7 @@ class Run:
             self._save()
         if self._directory is not None and self.is_main:
             self._record.save(self._directory)
+        self.accelerator.wait_for_everyone()  # whoever goes on to resume this run finds it whole
         return self._record
 
     def _seconds(self) -> float:
