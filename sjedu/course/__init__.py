@@ -4,7 +4,7 @@
 (`notebooks`, `weave`, `normalise`, `readme`, `repository`) are for those who write lessons.
 """
 
-from sjedu.course.claims import Claim, ClaimSheet, Verdict, about, at_most
+from sjedu.course.claims import Claim, ClaimSheet, Verdict, about, at_most, below
 from sjedu.course.environment import doctor, setup
 from sjedu.course.exercises import Exercise, Feedback, WrongAnswer
 from sjedu.course.lessons import LESSONS, Article, Lesson, lesson
@@ -21,6 +21,7 @@ __all__ = [
     "WrongAnswer",
     "about",
     "at_most",
+    "below",
     "doctor",
     "lesson",
     "setup",

@@ -194,6 +194,14 @@ def at_most(value: float) -> str:
     return f"≤ {10**exponent}" if 0 <= exponent <= 3 else f"≤ 1e{exponent}"
 
 
+def below(value: float, bound: float) -> str:
+    """Return "< 1e-12" for a value below that bound, and the value itself for any other.
+
+    For errors of rounding, whose digits differ from machine to machine.
+    """
+    return f"< {bound:.2g}" if value < bound else about(value)
+
+
 def about(value: float, digits: int = 2) -> str:
     """Return the value rounded to so many significant digits: "0.96", "1.6", "23", "1.2e5".
 

@@ -15,7 +15,7 @@ import numpy as np
 import scipy.linalg
 import torch
 
-from sjedu.course import Claim, Verdict, at_most
+from sjedu.course import Claim, Verdict, at_most, below
 from sjedu.course.tables import Table
 from sjedu.rope_2d import quaternion, theory
 from sjedu.rope_2d.offsets import distance, mean_logit, min_distance
@@ -90,7 +90,7 @@ CLAIMS = (
         "C2",
         "Quaternions e^(xi+yj) violate relativity (here: by 2θ² times the area that two positions span;"
         " multiplied from both sides they keep it).",
-        f"{ARTICLE}, section 四元数; the size and the two-sided form are ours",
+        f"{ARTICLE}, section 违背相对性; the size and the two-sided form are ours",
         "Reproduced if at θ = 0.01 the median of measured / 2θ²·area over 200 pairs is within 1 % of 1, and the"
         " two-sided form errs by at most 1e-12.",
         _quaternion,
@@ -98,7 +98,7 @@ CLAIMS = (
     Claim(
         "C3",
         "A position can be recovered from its rotation in 4 dimensions, not in 2 or 3.",
-        f"{ARTICLE}, section 可逆性",
+        f"{ARTICLE}, sections 推导思路 and RoPE现身",
         "Reproduced if the 2-D solution has collisions and the 4-D one has none in the whole plane; partly if it has"
         " none only for |x|, |y| < π/θ.",
         _reversibility,
@@ -107,14 +107,14 @@ CLAIMS = (
         "C4",
         "Two-dimensional RoPEs are exponentials of commuting antisymmetric matrices; each is, in some orthonormal"
         " basis, a list of frequencies.",
-        f"{ARTICLE}, section 二维情形; the classification is ours",
+        f"{ARTICLE}, section 二维约束; the classification is ours",
         "Reproduced if 200 random commuting pairs (4 to 12 dimensions) are block-diagonalised to 1e-12.",
         _classification,
     ),
     Claim(
         "C5",
         "Flattening is unreasonable: it tells equally near neighbours apart by different offsets.",
-        f"{ARTICLE}, section 问题背景",
+        f"{ARTICLE}, section 二维位置",
         "Reproduced if the mean logit of the neighbour below differs from that of the neighbour to the right under"
         " the flattened form, and not under the axial one.",
         _flattening,
@@ -130,7 +130,7 @@ CLAIMS = (
     Claim(
         "C7",
         "A Transformer with RoPE alone sees differences: moving all positions changes nothing.",
-        f"{ARTICLE}, section 问题背景",
+        f"{ARTICLE}, section 标准答案",
         "Reproduced if a shift by (5, 3) changes the accuracy of each RoPE by at most 0.002 and that of sin-cos by"
         " 0.1 or more; partly if only the first.",
         _translation,
@@ -192,7 +192,7 @@ def relativity(reach: int = 1024, head_dim: int = 64) -> Measured:
     error = shift_error(reach, torch.float64, head_dim)
     rounding = reach * float(np.finfo(np.float64).eps) * head_dim
     return {
-        "text": f"logits move by {at_most(error)} (positions < {reach})",
+        "text": f"logits move by {below(error, rounding)} (positions < {reach})",
         "error": error,
         "rounding": rounding,
     }
@@ -210,7 +210,7 @@ def quaternion_failure(pairs: int = 200) -> Measured:
     ratio = float(np.median(np.array(errors(quaternion.one_sided_rotation, 0.01)) / predicted))
     two_sided = max(errors(quaternion.two_sided_rotation, 1.0))
     return {
-        "text": f"measured / predicted = {ratio:.3f}; two-sided: {at_most(two_sided)}",
+        "text": f"measured / predicted = {ratio:.3f}; two-sided: {below(two_sided, 1e-12)}",
         "ratio": ratio,
         "two_sided": two_sided,
     }
@@ -250,7 +250,7 @@ def classification(pairs: int = 200) -> Measured:
             blocks = np.kron(np.diag(found.frequencies[:, k]), J)
             errors.append(np.abs(found.basis @ blocks @ found.basis.T - B).max())
     worst = float(max(errors))
-    return {"text": f"{pairs} pairs rebuilt from their blocks, error {at_most(worst)}", "error": worst}
+    return {"text": f"{pairs} pairs rebuilt from their blocks, error {below(worst, 1e-12)}", "error": worst}
 
 
 def flattening(width: int = 8) -> Measured:

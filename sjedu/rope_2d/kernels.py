@@ -64,16 +64,18 @@ def rotate_blocks(x: Tensor, table: Sequence[Tensor], prefix_tokens: int) -> Ten
     if prefix_tokens:
         out[..., :prefix_tokens, :] = x[..., :prefix_tokens, :]
     source, target = x[..., prefix_tokens:, :], out[..., prefix_tokens:, :]
-    turn: Callable[..., None] = _turn_neighbours if len(table) == 1 else _turn_halves
     wide_dtype = table[0].dtype.to_real()
-    narrow = x.dtype != wide_dtype
-    buffers = narrow + (len(table) == 2)
-    # A cache is a CPU's concern, and only what is read again needs it; a GPU wants few and large kernels.
-    size = BLOCK if buffers and x.device.type == "cpu" else x.numel()
+    narrow, halves = x.dtype != wide_dtype, len(table) == 2
+    if not narrow and not halves:
+        _turn_neighbours(source, target, *table)
+        return out
+    turn: Callable[..., None] = _turn_halves if halves else _turn_neighbours
+    # A cache is a CPU's concern: a GPU wants few and large kernels.
+    size = BLOCK if x.device.type == "cpu" else x.numel()
     scratch: list[Tensor] = []
     for block, result, *angles in _blocks(size, source, target, *(_align(t, x.ndim) for t in table)):
         if not scratch or scratch[0].shape != block.shape:
-            scratch = [torch.empty_like(block, dtype=wide_dtype) for _ in range(buffers)]
+            scratch = [torch.empty_like(block, dtype=wide_dtype) for _ in range(narrow + halves)]
         if narrow:
             wide = scratch[0].copy_(block)
             turn(wide, wide, *angles, *scratch[1:])
@@ -83,18 +85,13 @@ def rotate_blocks(x: Tensor, table: Sequence[Tensor], prefix_tokens: int) -> Ten
     return out
 
 
-@torch.library.custom_op(
-    "sjedu::rotate", mutates_args=(), schema="(Tensor x, Tensor table, int prefix_tokens) -> Tensor"
-)
 def rotate_opaque(x: Tensor, table: Tensor, prefix_tokens: int) -> Tensor:
     """`rotate_blocks` of neighbouring pairs as one operator, into which a compiler does not look.
 
     The table is real, with cos and sin along its last axis: compilers do not know complex numbers.
     """
-    return rotate_blocks(x, [torch.view_as_complex(table)], prefix_tokens)
-
-
-rotate_opaque.register_fake(lambda x, table, prefix_tokens: torch.empty_like(_even_strides(x)))
+    found: Tensor = torch.ops.sjedu.rotate(x, table, prefix_tokens)
+    return found
 
 
 class Rotation(torch.autograd.Function):
@@ -105,8 +102,7 @@ class Rotation(torch.autograd.Function):
         """Rotate, eagerly or traced."""
         if torch.compiler.is_compiling():
             if pairing == "interleaved" and x.device.type == "cpu":
-                opaque: Tensor = rotate_opaque(x, torch.stack([cos, sin], dim=-1), prefix_tokens)
-                return opaque
+                return rotate_opaque(x, torch.stack([cos, sin], dim=-1), prefix_tokens)
             return rotate_traced(x, cos, sin, pairing, prefix_tokens)
         if pairing == "interleaved":
             return rotate_blocks(x, [torch.complex(cos, sin)], prefix_tokens)
@@ -147,6 +143,25 @@ class Rotation(torch.autograd.Function):
 
 #: `Function.apply` has no type of its own.
 _rotation: Callable[..., Tensor] = Rotation.apply
+
+
+def _opaque(x: Tensor, table: Tensor, prefix_tokens: int) -> Tensor:
+    if x.dtype != table.dtype or prefix_tokens:
+        return rotate_blocks(x, [torch.view_as_complex(table)], prefix_tokens)
+    z = _even_strides(x).view(x.dtype.to_complex())
+    return (z * torch.view_as_complex(table)).view(x.dtype)
+
+
+def _opaque_result(x: Tensor, table: Tensor, prefix_tokens: int) -> Tensor:
+    return torch.empty_like(_even_strides(x))
+
+
+# Registered by hand, since torch.library.custom_op costs as much time a call as a small rotation; and once only,
+# also where a notebook reloads this module.
+if not hasattr(torch.ops.sjedu, "rotate"):
+    torch.library.define("sjedu::rotate", "(Tensor x, Tensor table, int prefix_tokens) -> Tensor")
+    torch.library.impl("sjedu::rotate", "CPU", _opaque)
+    torch.library.register_fake("sjedu::rotate", _opaque_result)
 
 
 def _turn_neighbours(source: Tensor, target: Tensor, table: Tensor) -> None:
@@ -192,5 +207,8 @@ def _as_complex(x: Tensor) -> Tensor:
 
 def _even_strides(x: Tensor) -> Tensor:
     """Return x, copied if its pairs cannot be read as complex numbers where they are."""
-    readable = x.stride(-1) == 1 and x.storage_offset() % 2 == 0 and all(s % 2 == 0 for s in x.stride()[:-1])
+    if x.is_contiguous() and x.storage_offset() % 2 == 0:
+        return x
+    *strides, last = x.stride()
+    readable = last == 1 and x.storage_offset() % 2 == 0 and not any(stride % 2 for stride in strides)
     return x if readable else x.contiguous()

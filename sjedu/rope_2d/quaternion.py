@@ -2,7 +2,7 @@
 
 A quaternion ``a + bi + cj + dk`` is a 4-vector; multiplying by one, from the left or from the right, is a 4x4
 matrix. Numbers give float64 arrays, sympy expressions give sympy matrices, as in `sjedu.rope_2d.theory`.
-Source: kexue.fm/archives/8397, section 四元数. The two-sided form and the size of the failure are our own.
+Source: kexue.fm/archives/8397, section 四元数简介. The two-sided form and the size of the failure are our own.
 """
 
 from __future__ import annotations

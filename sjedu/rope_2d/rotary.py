@@ -31,7 +31,7 @@ Pairing: TypeAlias = Literal["interleaved", "half"]
 WIDE = (torch.float32, torch.float64)
 COMPLEX = (torch.complex64, torch.complex128)
 
-#: Heo et al., section 4: a grid is shorter than a text, so the bases are smaller than RoFormer's 10000.
+#: Heo et al.: a grid is shorter than a text, so the bases are smaller than RoFormer's 10000.
 DEFAULT_BASE: dict[str, float] = {"axial": 100.0, "mixed": 10.0}
 
 
@@ -58,7 +58,7 @@ def mixed_frequencies(
     """Return RoPE-mixed before training: the axial frequencies, turned in each head by an angle of its own.
 
     The angle is uniform on [0, 2π). A head_dim that is not a multiple of 4 has one pair more along the first
-    direction. Source: Heo et al., section 3.2.
+    direction. Source: Heo et al., arXiv 2403.13298.
 
     Raises:
         TypeError: head_dim or heads is not an int.

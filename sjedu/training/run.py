@@ -107,7 +107,6 @@ class Run:
         self._parts: tuple[Any, ...] | None = None
         self._loop: Generator[int] | None = None
         self._step = 0
-        self._saved_step: int | None = None
         self._total: int | None = None
         self._restored: dict[str, Any] | None = None
         self._record: Record | None = None

@@ -19,6 +19,7 @@ import time
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -159,7 +160,7 @@ class Notebook:
         self.page, self.name = page, name
         self.complaints: list[str] = []
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
+        page.on("console", self._note)
         page.goto(address)
         page.wait_for_function(READY, timeout=START)
         page.wait_for_function(IDLE, timeout=START)
@@ -167,6 +168,11 @@ class Notebook:
         started = time.perf_counter()
         self.run()
         self.seconds = time.perf_counter() - started
+
+    def _note(self, message: Any) -> None:
+        # What other hosts serve (the badges) is theirs: a machine without the net shows the notebook all the same.
+        if message.type == "error" and urlsplit(message.location["url"]).hostname in (None, "127.0.0.1"):
+            self.complaints.append(message.text)
 
     def run(self) -> None:
         """Run all cells and wait until none is left, or one has failed."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sjedu.course.claims import CLAIMS_MIME, Claim, ClaimSheet, Verdict, about, at_most
+from sjedu.course.claims import CLAIMS_MIME, Claim, ClaimSheet, Verdict, about, at_most, below
 
 CLAIMS = (
     Claim("C1", "exact", "article, section 1", "error ≤ 1e-12", lambda v: Verdict.of(v["error"] <= 1e-12)),
@@ -167,3 +167,9 @@ def test_about_is_off_by_at_most_half_a_last_digit(value, digits):
 def test_about_refuses(value, digits, name):
     with pytest.raises(ValueError, match=f"{name} must be"):
         about(value, digits)
+
+
+def test_below_hides_rounding_and_nothing_else():
+    assert below(3e-15, 1e-12) == "< 1e-12"
+    assert below(2e-12, 1.4552e-11) == "< 1.5e-11"
+    assert below(0.25, 1e-12) == "0.25"

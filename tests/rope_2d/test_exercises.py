@@ -146,6 +146,14 @@ def transposed(L, w, h, kind="tie"):
     return positions
 
 
+def in_float32(q, xy, freqs, layout="interleaved"):
+    return rope2d(q, xy.float(), freqs.float(), layout)
+
+
+def test_angles_in_float32_are_good_enough():
+    assert EXERCISES["1"].check(in_float32).correct
+
+
 MISTAKES = [
     ("0", lambda width: [-1, 1], "return a set"),
     ("0", lambda width: {0, *exercises.neighbours(width)}, "the patch itself"),

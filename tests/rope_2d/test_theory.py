@@ -290,6 +290,13 @@ def test_the_two_pairings_are_permutations_of_each_other(omega, p):
     np.testing.assert_allclose(half, rotated[order], rtol=0, atol=8 * EPS * len(v))
 
 
+def test_half_pairs_coordinate_k_with_k_plus_half_the_dimension():
+    np.testing.assert_array_equal(theory.half_order(6), [0, 2, 4, 1, 3, 5])
+    R = theory.rope_matrix((1, 0), [[0.5, 0], [2, 0]], "half")
+    np.testing.assert_array_equal(R[np.ix_([0, 2], [0, 2])], theory.plane_rotation(0.5))
+    np.testing.assert_array_equal(R[np.ix_([1, 3], [1, 3])], theory.plane_rotation(2))
+
+
 def test_three_dimensional_positions_need_six_dimensions():
     R = theory.rope_matrix((1, 2, 3), np.eye(3))
     expected = scipy.linalg.block_diag(*(theory.plane_rotation(n) for n in (1, 2, 3)))

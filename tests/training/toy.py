@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import sys
 import time
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -34,20 +36,33 @@ def data():
     return x, x @ torch.randn(8, 2, generator=generator)
 
 
-def train(config, directory=None, *, resume=False, before_step=lambda step: None, every=7, **options):
-    """Return the record, and the digest of everything that a resumed run must share with a whole one."""
+def net(dropout):
+    return nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Dropout(dropout), nn.Linear(16, 2))
+
+
+def noise(scale):
+    """Draws from Python's and NumPy's generators too, whose spare Gaussians are part of their state."""
+    return 1 + scale * (random.gauss() + np.random.normal())  # noqa: NPY002
+
+
+def train(config, directory=None, *, resume=False, before_step=lambda step: None, every=7, scaler=None):
+    """Return the record, and the digest of everything that a resumed run must share with a whole one.
+
+    What `before_step` returns, if anything, multiplies the loss.
+    """
     x, y = data()
-    with Run(
-        "toy", config, directory, resume=resume, progress=False, checkpoint_every=every, **options
-    ) as run:
-        model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(16, 2))
+    with Run("toy", config, directory, resume=resume, progress=False, checkpoint_every=every) as run:
+        run.accelerator.scaler = scaler
+        model = net(config.dropout)
         optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate)
         scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, config.steps)
         model, optimizer, scheduler = run.prepare(model, optimizer, scheduler)
         for step in run.steps(config.steps):
-            before_step(step)
+            factor = before_step(step)
             indices = run.shard(batch_indices(step, len(x), config.batch_size, config.seed))
-            loss = F.mse_loss(model(x[indices].to(run.device)), y[indices].to(run.device))
+            batch = x[indices].to(run.device) * noise(config.dropout)
+            loss = F.mse_loss(model(batch), y[indices].to(run.device))
+            loss = loss if factor is None else loss * factor
             run.backward(loss)
             optimizer.step()
             scheduler.step()
@@ -62,7 +77,7 @@ if __name__ == "__main__":
 
     def announce(step):
         print(step, flush=True)
-        time.sleep(0.005)  # so that the killer has a step to hit
+        time.sleep(0.005)  # or the toy would be done before the killer has woken up
 
-    _, digest = train(Config(), sys.argv[1], resume="--resume" in sys.argv, before_step=announce)
+    _, digest = train(Config(), sys.argv[1], resume="--resume" in sys.argv, before_step=announce, every=2)
     print("digest", digest, flush=True)
