@@ -20,6 +20,8 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 __all__ = ["COLORS", "CYCLE", "DIVERGING", "SEQUENTIAL", "Palette", "figure", "mosaic", "png", "show"]
 
@@ -139,13 +141,18 @@ def _positive(name: str, size: Real) -> float:
 def png(fig: Figure, alt: str = "") -> bytes:
     """Draw `fig` as a PNG with two pixels per CSS pixel; `alt` is stored in the file as its description.
 
-    The bytes depend on the figure and the sentence only, not on the time or on the backend in use.
+    It has a palette of 256 colours chosen for it: nobody sees the difference, and a notebook is a third as large. The
+    bytes depend on the figure and the sentence only, not on the time or on the backend in use.
     """
-    buffer = io.BytesIO()
-    metadata = {"Software": None, "Description": alt or None}
-    dpi = SHARPNESS * PIXELS_PER_INCH
-    fig.savefig(buffer, format="png", dpi=dpi, facecolor=COLORS.card, metadata=metadata)
-    return buffer.getvalue()
+    drawn = io.BytesIO()
+    fig.savefig(drawn, format="png", dpi=SHARPNESS * PIXELS_PER_INCH, facecolor=COLORS.card)
+    picture = Image.open(drawn).convert("RGB")
+    description = PngInfo()
+    if alt:
+        description.add_itxt("Description", alt)
+    stored = io.BytesIO()
+    picture.quantize(256, dither=Image.Dither.NONE).save(stored, "PNG", optimize=True, pnginfo=description)
+    return stored.getvalue()
 
 
 def show(fig: Figure, alt: str) -> None:

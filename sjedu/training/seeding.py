@@ -54,6 +54,7 @@ def set_rng_state(state: dict[str, Tensor], device: torch.device) -> None:
             "gauss": gauss,
         }
     )
-    torch.set_rng_state(state["torch"])
+    # PyTorch reads a state wrongly, or crashes, where the tensor is a view into a larger one: hence the clones.
+    torch.set_rng_state(state["torch"].clone())
     if device.type != "cpu":
-        torch.get_device_module(device).set_rng_state(state["device"])
+        torch.get_device_module(device).set_rng_state(state["device"].clone())

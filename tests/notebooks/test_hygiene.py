@@ -7,6 +7,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from sjedu.course.repository import Repository
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # GitHub stops rendering large notebooks, and a single huge output makes every diff unreadable.
@@ -88,10 +90,12 @@ def test_cells_left_out_of_the_comparison_say_why(path):
 
 
 def test_badges_point_at_this_notebook(path):
-    header = cells(path, "markdown")[0].source
-    linked = re.findall(r"(?:blob|tree)/main/(notebooks/[\w.]+)|urlpath=[\w/]*?(notebooks/[\w.]+)", header)
-    names = {a or b for a, b in linked}
-    assert names == {f"notebooks/{path.name}"}
+    text = "\n".join(cell.source for cell in cells(path, "markdown"))
+    repository = re.escape(Repository.of(ROOT).url.removeprefix("https://github.com/"))
+    colab = re.findall(rf"colab\.research\.google\.com/github/{repository}/blob/main/([\w/.]+)", text)
+    binder = re.findall(rf"mybinder\.org/v2/gh/{repository}/main\?labpath=([\w/.%]+)", text)
+    assert colab == [f"notebooks/{path.name}"]
+    assert binder == [f"notebooks%2F{path.name}"]
 
 
 def test_links_lead_somewhere(path):

@@ -34,6 +34,17 @@ def test_the_state_comes_back_at_any_point(seed, before):
     assert [draws() for _ in range(3)] == expected
 
 
+def test_a_state_may_be_a_row_of_a_table():
+    """As it is when the states of several processes lie in one checkpoint."""
+    seed_everything(1)
+    state = rng_state(CPU)
+    expected = draws()
+    seed_everything(2)
+    other = rng_state(CPU)
+    set_rng_state({name: torch.stack([other[name], state[name]])[1] for name in state}, CPU)
+    assert draws() == expected
+
+
 def test_a_seed_decides_all_draws():
     seed_everything(1)
     first = draws()
