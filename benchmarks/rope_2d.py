@@ -3,8 +3,8 @@
 Each contestant rotates q and k of shape (8, 8, tokens, 64) by the same angles, from a table that it was given
 beforehand. A *copy* of q and k reads and writes the same bytes and computes nothing: no way to rotate, out of
 place, can be faster than memory, so "x copy" is the distance to the limit. Times are medians over rounds; within
-a round all contestants run one after the other, so that a busy machine slows all of them, and ratios are taken
-within rounds. Ratios to ours compare like with like: neighbours paired, or halves.
+a round all contestants run one after the other, in random order, so that a busy machine slows all of them, and
+ratios are taken within rounds. Ratios to ours compare like with like: neighbours paired, or halves.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import ctypes
 import importlib.metadata
 import json
 import platform
+import random
 import statistics
 import warnings
 from collections.abc import Callable, Sequence
@@ -52,9 +53,9 @@ class Settings:
     batch: int = 8
     heads: int = 8
     head_dim: int = 64
-    rounds: int = 15
+    rounds: int = 31
     """How often each contestant is measured."""
-    seconds: float = 0.03
+    seconds: float = 0.015
     """How long each measurement takes, at least."""
     quick: bool = False
     """Try everything on tiny tensors, eagerly, without a claim to precision."""
@@ -211,10 +212,7 @@ def measure(settings: Settings, grid: tuple[int, int], dtype: str, mode: str, th
     ]
     for index, direction in enumerate(("forward", "forward + backward")):
         timers = [Timer("step()", globals={"step": both[index]}, num_threads=threads) for both in steps]
-        rounds = [
-            [timer.blocked_autorange(min_run_time=settings.seconds).median for timer in timers]
-            for _ in range(settings.rounds)
-        ]
+        rounds = [one_round(timers, settings.seconds, seed) for seed in range(settings.rounds)]
         for i, row in enumerate(rows):
             reference = OURS.get(row.pairing, OURS["interleaved"])
             ours = next(j for j, other in enumerate(rows) if other.name == reference)
@@ -223,6 +221,14 @@ def measure(settings: Settings, grid: tuple[int, int], dtype: str, mode: str, th
             row.ratio_to_ours[direction] = statistics.median(times[i] / times[ours] for times in rounds)
             row.ratio_to_copy[direction] = statistics.median(times[i] / times[0] for times in rounds)
     return rows
+
+
+def one_round(timers: Sequence[Timer], seconds: float, seed: int) -> list[float]:
+    """Return the median seconds a call of each, measured in random order: no one always follows the same other."""
+    times = [0.0] * len(timers)
+    for i in random.Random(seed).sample(range(len(timers)), len(timers)):
+        times[i] = timers[i].blocked_autorange(min_run_time=seconds).median
+    return times
 
 
 def pair_of(c: Contestant, q: Tensor, k: Tensor, mode: str) -> tuple[Callable[[], Any], Callable[[], Any]]:
