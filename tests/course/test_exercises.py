@@ -56,7 +56,9 @@ def unfinished(q, angle): ...
 
 
 @pytest.mark.parametrize(
-    "answer", [None, ..., unfinished, lambda q, angle: ..., lambda q, angle: (q, ...)], ids=repr
+    "answer",
+    [None, ..., unfinished, lambda q, angle: ..., lambda q, angle: (q, ...)],
+    ids=["None", "ellipsis", "bare body", "returns an ellipsis", "returns one in a tuple"],
 )
 def test_stub_is_not_answered_yet(answer):
     feedback = make().check(answer)

@@ -86,6 +86,7 @@ def test_a_file_with_the_published_name_must_be_the_published_one(folder):
         (gzip.compress(b"\x00\x00\x0d\x03" + b"\x00" * 12), "not an IDX file of unsigned bytes with 3 axes"),
         (gzip.compress(b"\x00\x00\x08\x03" + struct.pack(">3i", 2, 4, 4) + b"\x00" * 31), "31 values follow"),
     ],
+    ids=["foreign", "truncated", "other type", "too short"],
 )
 def test_damaged_idx_files_are_named(tmp_path, content, reason):
     path = tmp_path / "file.gz"
