@@ -136,7 +136,7 @@ class ClaimSheet:
 
     def table(self) -> Table:
         """Return the sheet as a table, one row a claim."""
-        header = ["", "claim", "source", "published", "measured here", "verdict", "why"]
+        header = ["", "claim", "source", "published", "measured here", "verdict", "by which rule, and why"]
         return Table(header, [self._row(claim) for claim in self.claims.values()])
 
     def to_json(self) -> dict[str, Any]:
@@ -147,8 +147,8 @@ class ClaimSheet:
         found = self.measurements.get(claim.id)
         fixed: list[Cell] = [claim.id, claim.statement, claim.source, claim.published]
         if found is None:
-            return [*fixed, "—", _NOT_MEASURED, f"Rule: {claim.rule}"]
-        return [*fixed, found.text, found.verdict.badge, found.why or f"Rule: {claim.rule}"]
+            return [*fixed, "—", _NOT_MEASURED, claim.rule]
+        return [*fixed, found.text, found.verdict.badge, f"{claim.rule} {found.why}".strip()]
 
     def _entry(self, claim: Claim) -> dict[str, Any]:
         found = self.measurements.get(claim.id)

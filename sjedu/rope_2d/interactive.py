@@ -502,12 +502,14 @@ def width_change() -> ipywidgets.VBox:
 def width_change_figure() -> tuple[Figure, str]:
     """Return `width_change` at widths 8 and 10, and the sentence that says what it shows."""
     fig, axes = figure(8.6, 7.0, rows=2, cols=2)
-    sentences = []
     for (left, right), width in zip(axes, (8, 10), strict=True):
         panels = _offset_panels(left, right, f", {width} columns")
-        sentences.append(_draw_offsets(panels, width, "2 below", row=2, column=3))
+        _draw_offsets(panels, width, "2 below", row=2, column=3)
     _offset_legend(fig)
-    return fig, " ".join(sentences)
+    return fig, (
+        "Learnt at width 8, “2 below” is the flattened offset +16: at width 8 it leads two rows down, at width 10"
+        " one row down and six columns to the right. In two dimensions the offset is (2, 0) at both widths."
+    )
 
 
 def width_change_scene() -> Scene:
