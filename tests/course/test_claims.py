@@ -44,7 +44,8 @@ def test_measuring_completes_the_sheet(sheet):
     assert sheet.missing() == ()
     assert repr(sheet).splitlines()[2:] == [
         "C1  exact      article, section 1  —          ≤ 1e-13          ✓ reproduced  error ≤ 1e-12",
-        "C2  A beats B  paper, table 2      81.8       79 against 78.5  ◐ partly      by one point; partly if at all noise",
+        "C2  A beats B  paper, table 2      81.8       79 against 78.5  ◐ partly      "
+        "by one point; partly if at all noise",
     ]
 
 

@@ -282,9 +282,9 @@ def test_prefix_tokens_keep_their_bits(pairing, dtype):
 @pytest.mark.parametrize("block", [1, 100, 3000, 2**20])
 def test_blocks_do_not_change_the_bits(pairing, dtype, block, monkeypatch):
     monkeypatch.setattr(kernels, "BLOCK", block)
-    cos, sin = rotation_table(normal(2, 1, 6, 2)[:, 0], mixed_frequencies(64, heads=3))
+    cos, sin = rotation_table(normal(5, 6, 2), mixed_frequencies(64, heads=3))
     for x in (
-        normal(2, 3, 6, 64, dtype=dtype),
+        normal(5, 3, 6, 64, dtype=dtype),
         normal(1, 3, 6, 64, dtype=dtype),
         normal(2, 0, 6, 64, dtype=dtype),
     ):
@@ -312,10 +312,10 @@ def test_memory_layout_does_not_matter(pairing, prefix_tokens):
     expected = apply_rotary(x, cos, sin, pairing=pairing, prefix_tokens=prefix_tokens)
     wider, transposed = torch.zeros(2, 3, tokens, 35), torch.zeros(2, 3, 32, tokens)
     wider[..., 1:33], transposed[:] = x, x.mT
-    projected = (
-        torch.stack([x, x, x]).permute(1, 3, 0, 2, 4).contiguous()
-    )  # batch, tokens, 3, heads, head_dim
-    for view in (wider[..., 1:33], transposed.mT, projected.permute(2, 0, 3, 1, 4)[1]):
+    sparse = x.repeat_interleave(2, dim=-1)
+    # As a projection makes them: (batch, tokens, 3, heads, head_dim).
+    projected = torch.stack([x, x, x]).permute(1, 3, 0, 2, 4).contiguous()
+    for view in (wider[..., 1:33], transposed.mT, sparse[..., ::2], projected.permute(2, 0, 3, 1, 4)[1]):
         assert not view.is_contiguous()
         rotated = apply_rotary(view, cos, sin, pairing=pairing, prefix_tokens=prefix_tokens)
         assert torch.equal(rotated, expected)
