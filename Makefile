@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 NOTEBOOK ?= 00_start_here.ipynb
+TOPICS ?= $(filter-out harness peers,$(basename $(notdir $(wildcard benchmarks/*.py))))
 # The lessons' networks are small: a second thread gains nothing and, on busy cores, costs much.
 export OMP_NUM_THREADS ?= 1
 
@@ -17,7 +18,7 @@ help:
 	@echo "make test     unit tests, and every notebook run and compared with its stored outputs"
 	@echo "make lint     ruff, mypy, import-linter, and whether the generated parts are up to date"
 	@echo "make lessons  re-run the notebooks in place; regenerate the README's table"
-	@echo "make bench    our code beside the peers'"
+	@echo "make bench    our code beside the peers' (one topic: TOPICS=rope_2d)"
 	@echo "make site     the notebooks as a web site, in docs/_build/html"
 	@echo "make repo REPO=owner/name   move badges and setup cells to another repository"
 	@echo "make test-browser, make test-colab   the lessons in a real browser; under Colab's versions"
@@ -39,7 +40,7 @@ lessons: .venv/test.done
 	$(BIN)/python -m sjedu.course.notebooks $(NOTEBOOKS)
 
 bench: .venv/test.done
-	$(BIN)/python benchmarks/rope_2d.py
+	for topic in $(TOPICS); do $(BIN)/python benchmarks/$$topic.py || exit 1; done
 
 site: .venv/docs.done
 	$(BIN)/python -m sphinx -q -W docs docs/_build/html

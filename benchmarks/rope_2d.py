@@ -2,31 +2,23 @@
 
 Each contestant rotates q and k of shape (8, 8, tokens, 64) by the same angles, from a table that it was given
 beforehand. A *copy* of q and k reads and writes the same bytes and computes nothing: no way to rotate, out of
-place, can be faster than memory, so "x copy" is the distance to the limit. Times are medians over rounds; within
-a round all contestants run one after the other, in random order, so that a busy machine slows all of them, and
-ratios are taken within rounds. Ratios to ours compare like with like: neighbours paired, or halves.
+place, can be faster than memory, so "x copy" is the distance to the limit. Ratios to ours compare like with
+like: neighbours paired, or halves.
 """
 
 from __future__ import annotations
 
-import ctypes
-import importlib.metadata
-import json
-import platform
-import random
-import statistics
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import peers
 import torch
 import tyro
+from harness import RESULTS, Times, keep_freed_memory, provenance, write
 from torch import Tensor
-from torch.utils.benchmark import Timer
 
 from sjedu.rope_2d import apply_rotary, axial_frequencies, grid_positions, rope_matrix, rotation_table
 
@@ -173,21 +165,6 @@ def transformers_contestants(cos: Tensor, sin: Tensor) -> list[Contestant]:
 # ---------------------------------------------------------------- measuring
 
 
-def keep_freed_memory() -> None:
-    """Tell glibc's allocator to give no memory back to the system.
-
-    It would, for results of this size, and then every call pays for fresh pages more than for its arithmetic, by
-    an amount that depends on what was allocated before. Without glibc the default stays.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):
-        return
-    trim_threshold, mmap_threshold = -1, -3
-    mallopt(trim_threshold, 2**31 - 1)
-    mallopt(mmap_threshold, 2**25)
-
-
 def measure(settings: Settings, grid: tuple[int, int], dtype: str, mode: str, threads: int) -> list[Row]:
     """Return one row for each contestant."""
     torch.set_num_threads(threads)
@@ -211,24 +188,15 @@ def measure(settings: Settings, grid: tuple[int, int], dtype: str, mode: str, th
         for c in entries
     ]
     for index, direction in enumerate(("forward", "forward + backward")):
-        timers = [Timer("step()", globals={"step": both[index]}, num_threads=threads) for both in steps]
-        rounds = [one_round(timers, settings.seconds, seed) for seed in range(settings.rounds)]
+        times = Times([both[index] for both in steps], settings.rounds, settings.seconds, threads)
         for i, row in enumerate(rows):
             reference = OURS.get(row.pairing, OURS["interleaved"])
             ours = next(j for j, other in enumerate(rows) if other.name == reference)
-            row.milliseconds[direction] = 1e3 * statistics.median(times[i] for times in rounds)
-            row.fastest_milliseconds[direction] = 1e3 * min(times[i] for times in rounds)
-            row.ratio_to_ours[direction] = statistics.median(times[i] / times[ours] for times in rounds)
-            row.ratio_to_copy[direction] = statistics.median(times[i] / times[0] for times in rounds)
+            row.milliseconds[direction] = times.milliseconds(i)
+            row.fastest_milliseconds[direction] = times.fastest(i)
+            row.ratio_to_ours[direction] = times.ratio(i, to=ours)
+            row.ratio_to_copy[direction] = times.ratio(i, to=0)
     return rows
-
-
-def one_round(timers: Sequence[Timer], seconds: float, seed: int) -> list[float]:
-    """Return the median seconds a call of each, measured in random order: no one always follows the same other."""
-    times = [0.0] * len(timers)
-    for i in random.Random(seed).sample(range(len(timers)), len(timers)):
-        times[i] = timers[i].blocked_autorange(min_run_time=seconds).median
-    return times
 
 
 def pair_of(c: Contestant, q: Tensor, k: Tensor, mode: str) -> tuple[Callable[[], Any], Callable[[], Any]]:
@@ -310,23 +278,6 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def provenance(settings: Settings) -> dict[str, Any]:
-    """Return what the numbers depend on, and when they were measured."""
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    what = {name: value for name, value in asdict(settings).items() if name not in ("output", "quick")}
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "versions": versions,
-        "instructions": torch.backends.cpu.get_cpu_capability(),
-        "settings": what,
-    }
-
-
 def main(settings: Settings) -> None:
     """Measure, print a table for each setting, and write everything to a JSON file."""
     keep_freed_memory()
@@ -335,7 +286,7 @@ def main(settings: Settings) -> None:
         settings.grids, settings.modes, settings.batch, settings.heads = ((3, 5),), ("eager",), 2, 2
         settings.rounds, settings.seconds = 1, 1e-3
     elif output is None:
-        output = Path(__file__).parent / "results" / "rope_2d.json"
+        output = RESULTS / "rope_2d.json"
     rows = []
     for threads in settings.threads:
         for mode in settings.modes:
@@ -344,10 +295,8 @@ def main(settings: Settings) -> None:
                     rows.append(measure(settings, grid, dtype, mode, threads))
                     print(table(rows[-1]), end="\n\n", flush=True)
     if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        found = {"provenance": provenance(settings), "rows": [asdict(row) for group in rows for row in group]}
-        output.write_text(json.dumps(found, indent=1) + "\n")
-        print(f"written to {output}")
+        measured = [asdict(row) for group in rows for row in group]
+        write(output, provenance(PACKAGES, asdict(settings)), measured)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def header(lesson: Lesson, repository: Repository) -> str:
             f"**When you are through, you will be able to**\n\n{outcomes}",
             f"**Before you start:** {_prerequisites(lesson)}",
             f"**Time:** about {lesson.minutes} minutes with the exercises; "
-            "the whole notebook runs in under a minute on two CPU cores.",
+            f"the whole notebook runs in under {lesson.runs_in} on two CPU cores.",
         ]
     )
 

@@ -55,6 +55,7 @@ class Lesson:
         question: the lesson's question, in a sentence.
         you_will: what its reader is able to do afterwards.
         minutes: for reading it and doing its exercises.
+        runs_in: what the whole notebook stays under, run at once on two cores.
         needs: rooms of the lessons whose code it uses; read them first.
         after: rooms of the lessons that are worth reading first.
         stands_on: rooms of the package that are no lessons, but that it explains and uses.
@@ -69,6 +70,7 @@ class Lesson:
     question: str
     you_will: tuple[str, ...]
     minutes: int
+    runs_in: str = "a minute and a half"
     needs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     stands_on: tuple[str, ...] = ()
@@ -194,6 +196,7 @@ LESSONS = (
             "measure what it changes when the grid is not the one trained on",
         ),
         minutes=75,
+        runs_in="a minute",
     ),
     Lesson(
         number=4,
@@ -276,6 +279,7 @@ LESSONS = (
             "distil the geometry of a teacher's vectors",
         ),
         minutes=90,
+        runs_in="two minutes",
         needs=("contrastive_accumulation",),
         after=("rope_2d",),
         stands_on=("roformer",),
@@ -339,6 +343,7 @@ LESSONS = (
             "keep generation alive by distillation",
         ),
         minutes=80,
+        runs_in="two minutes",
         needs=("roformer_sim",),
         after=("rope_2d",),
         stands_on=("roformer",),
