@@ -17,14 +17,16 @@ rotation is the inverse rotation of the gradient: the input is kept only where t
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
-#: How many elements a block has on a CPU: in float32, with its scratch, about a core's second-level cache.
-BLOCK = 2**17
+#: How many elements a block has on a CPU at most: a few MB in float32, with its scratch, which a core's share of
+#: the last-level cache holds. Smaller blocks would fit the second level, but pay more for calls than they save.
+BLOCK = 2**19
 
 Gradients: TypeAlias = tuple[Tensor | None, Tensor | None, Tensor | None, None, None]
 
@@ -184,6 +186,8 @@ def _blocks(size: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
         yield tensors
         return
     rows = size // first[0].numel()
+    if rows:  # blocks of equal size share their scratch
+        rows = math.ceil(len(first) / math.ceil(len(first) / rows))
     cut = (torch.split(t, max(rows, 1)) if len(t) == len(first) else itertools.repeat(t) for t in tensors)
     for block in zip(*cut, strict=False):  # a repeated tensor has no end
         yield from [block] if rows else _blocks(size, *(t[0] for t in block))
