@@ -6,9 +6,7 @@ so, and the values that the claim's rule reads. Those that need training read th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,7 +19,7 @@ from sjedu.rope_2d import quaternion, theory
 from sjedu.rope_2d.offsets import distance, mean_logit, min_distance
 from sjedu.rope_2d.rotary import apply_rotary, axial_frequencies
 from sjedu.rope_2d.vision import ENCODINGS
-from sjedu.training import Record
+from sjedu.training import Record, Spread, lead
 
 Measured: TypeAlias = dict[str, Any]
 Values: TypeAlias = Mapping[str, Any]
@@ -287,32 +285,6 @@ def decay(at: float = 16.0) -> Measured:
 
 
 # ---------------------------------------------------------------- measurements that need training
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Results of several seeds."""
-
-    values: tuple[float, ...]
-
-    @property
-    def mean(self) -> float:
-        """The mean over seeds."""
-        return float(np.mean(self.values))
-
-    @property
-    def error(self) -> float:
-        """The standard error of the mean."""
-        return float(np.std(self.values, ddof=1) / np.sqrt(len(self.values)))
-
-    def __str__(self) -> str:
-        return f"{self.mean:.3f}" + (f" ± {self.error:.3f}" if len(self.values) > 1 else "")
-
-
-def lead(first: Spread, second: Spread) -> float:
-    """Return how far the first mean is above the second, in pooled standard errors."""
-    gap, error = first.mean - second.mean, float(np.hypot(first.error, second.error))
-    return gap / error if error else gap and math.copysign(math.inf, gap)
 
 
 def spreads(records: Sequence[Record], study: str, metric: str, seeds: int = 2) -> dict[str, Spread]:

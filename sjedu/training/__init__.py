@@ -5,6 +5,7 @@ from sjedu.training.checkpoint import CheckpointError
 from sjedu.training.record import Record, RecordError, load_records
 from sjedu.training.run import NonFiniteLoss, Run
 from sjedu.training.seeding import seed_everything
+from sjedu.training.spread import Spread, lead
 
 __all__ = [
     "CheckpointError",
@@ -12,7 +13,9 @@ __all__ = [
     "Record",
     "RecordError",
     "Run",
+    "Spread",
     "batch_indices",
+    "lead",
     "load_records",
     "seed_everything",
 ]
