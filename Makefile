@@ -24,7 +24,7 @@ help:
 	@echo "make test-browser, make test-colab   the lessons in a real browser; under Colab's versions"
 
 lab: .venv/lab.done
-	$(BIN)/jupyter lab notebooks/$(NOTEBOOK) $(LAB_FLAGS) $(LAB)
+	$(BIN)/jupyter lab notebooks/$(NOTEBOOK) --LabApp.default_url=/lab/tree/$(NOTEBOOK) $(LAB_FLAGS) $(LAB)
 
 test: .venv/test.done
 	$(BIN)/python -m pytest --nbval -n auto --maxprocesses 4 --dist loadfile -q $(ARGS)
