@@ -3,7 +3,7 @@
 Turning pairs of numbers is so cheap that its cost is to read the input and to write the result. Each way here
 computes ``(a cos - b sin, a sin + b cos)``; they differ in how often they touch memory:
 
-- eager, neighbours paired, no half precision: one complex multiplication (`rotate_complex`);
+- eager, neighbours paired, in the table's precision or small: one complex multiplication (`rotate_complex`);
 - eager otherwise: blocks that stay in a core's cache, in place (`rotate_blocks`);
 - traced by ``torch.compile``: plain arithmetic, which the compiler fuses with what stands around it
   (`rotate_traced`). But its CPU code for neighbouring pairs is scalar; there it calls the eager code as one
@@ -33,9 +33,9 @@ Gradients: TypeAlias = tuple[Tensor | None, Tensor | None, Tensor | None, None, 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor, pairing: str, prefix_tokens: int) -> Tensor:
     """Rotate by the way that is fastest here. `sjedu.rope_2d.rotary.apply_rotary` says what, and checks."""
-    wide_neighbours = pairing == "interleaved" and x.dtype == cos.dtype and not prefix_tokens
-    if wide_neighbours and not torch.compiler.is_compiling():
-        return rotate_complex(x, torch.complex(cos, sin))
+    neighbours = pairing == "interleaved" and not prefix_tokens
+    if neighbours and not _needs_blocks(x, cos.dtype) and not torch.compiler.is_compiling():
+        return rotate_complex(x.to(cos.dtype), torch.complex(cos, sin)).to(x.dtype)
     return _rotation(x, cos, sin, pairing, prefix_tokens)
 
 
@@ -147,11 +147,16 @@ class Rotation(torch.autograd.Function):
 _rotation: Callable[..., Tensor] = Rotation.apply
 
 
+def _needs_blocks(x: Tensor, wide: torch.dtype) -> bool:
+    """Whether widening x as a whole would leave the cache; for a block or two the calls cost more than they save."""
+    return x.dtype != wide and x.numel() > 2 * BLOCK
+
+
 def _opaque(x: Tensor, table: Tensor, prefix_tokens: int) -> Tensor:
-    if x.dtype != table.dtype or prefix_tokens:
+    if prefix_tokens or _needs_blocks(x, table.dtype):
         return rotate_blocks(x, [torch.view_as_complex(table)], prefix_tokens)
-    z = _even_strides(x).view(x.dtype.to_complex())
-    return (z * torch.view_as_complex(table)).view(x.dtype)
+    z = _even_strides(x).to(table.dtype).view(table.dtype.to_complex())
+    return (z * torch.view_as_complex(table)).view(table.dtype).to(x.dtype)
 
 
 def _opaque_result(x: Tensor, table: Tensor, prefix_tokens: int) -> Tensor:
