@@ -5,6 +5,7 @@
     mnist/, fashion_mnist/   train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, and t10k-... for the test
                              (a folder with only a part of the test pictures calls them t8k-... or the like)
     cifar10/                 cifar-10-binary.tar.gz; or cifar10_jpeg/train*.npz and test*.npz, JPEG copies
+    celeba/                  img_align_celeba.zip and list_eval_partition.txt; this one is never downloaded
 
 and otherwise downloaded from their publishers with `pooch` (``pip install 'sjedu[data]'``): plain files with
 published digests, which a hub of repackaged data sets does not give. CIFAR-10 is read from its *binary*
@@ -31,9 +32,19 @@ from jaxtyping import Int64, UInt8
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from sjedu.data.files import DamagedData, Found, Remote, check_stated_digest, find, local_folder, obtain
+from sjedu.data.files import (
+    FOLDER_VARIABLE,
+    DamagedData,
+    DataNotFound,
+    Found,
+    Remote,
+    check_stated_digest,
+    find,
+    local_folder,
+    obtain,
+)
 
-ImageSet: TypeAlias = Literal["digits", "mnist", "fashion_mnist", "cifar10"]
+ImageSet: TypeAlias = Literal["digits", "mnist", "fashion_mnist", "cifar10", "celeba"]
 Split: TypeAlias = Literal["train", "test"]
 
 
@@ -70,7 +81,7 @@ def load_images(name: ImageSet, split: Split, *, folder: str | Path | None = Non
     """Return the training or the test pictures of a data set.
 
     Args:
-        name: "digits", "mnist", "fashion_mnist" or "cifar10".
+        name: "digits", "mnist", "fashion_mnist", "cifar10" or "celeba" (faces without labels, 64x64).
         split: "train" or "test".
         folder: of data sets; by default the one that the environment variable SJEDU_DATA names.
 
@@ -287,6 +298,72 @@ def _check_labels(path: Path, labels: np.ndarray) -> None:
         raise DamagedData(path, f"a label is {labels.max()}; CIFAR-10 has the classes 0 to 9")
 
 
+# ---------------------------------------------------------------- CelebA
+
+_CELEBA = ("celeba/img_align_celeba.zip", "celeba/list_eval_partition.txt")
+_CELEBA_CROP, CELEBA_SIDE = 140, 64  # the face without most of its background, and the size it is stored in
+
+
+def _celeba(split: str, folder: Path | None) -> Images:
+    found = [find(folder, [name]) for name in _CELEBA]
+    archive, partition = found
+    if folder is None or archive is None or partition is None:
+        missing = [name for name, path in zip(_CELEBA, found, strict=True) if path is None]
+        where = f"in {folder}" if folder is not None else f"({FOLDER_VARIABLE} names no folder)"
+        raise DataNotFound(
+            f"celeba: no local file {' and no '.join(missing)} {where}. Its publishers give it for research only and"
+            " by hand: get img_align_celeba.zip and list_eval_partition.txt from"
+            " https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html and put both into celeba/ of a folder named by"
+            f" {FOLDER_VARIABLE}"
+        )
+    for path in (archive, partition):
+        check_stated_digest(folder, path)
+    pixels = read_faces(archive, partition, split)
+    return Images(
+        torch.from_numpy(pixels),
+        torch.zeros(len(pixels), dtype=torch.int64),
+        ("face",),
+        f"CelebA (Liu, Luo, Wang and Tang 2015, for research only): {len(pixels)} {split} pictures, the central"
+        f" {_CELEBA_CROP}x{_CELEBA_CROP} pixels at {CELEBA_SIDE}x{CELEBA_SIDE}",
+    )
+
+
+def read_faces(archive: Path, partition: Path, split: str) -> np.ndarray:
+    """Read one split of CelebA from its archive of JPEG files, cropped and scaled down.
+
+    Args:
+        archive: img_align_celeba.zip.
+        partition: list_eval_partition.txt: lines of a file's name and 0 (train), 1 (validation) or 2 (test).
+        split: "train" or "test".
+
+    Raises:
+        DamagedData: if a line is not of that form, no picture is of that split, or a picture cannot be read.
+    """
+    wanted = {"train": "0", "test": "2"}[split]
+    rows = [line.split() for line in partition.read_text(encoding="utf-8").splitlines() if line.strip()]
+    if any(len(row) != 2 or row[1] not in ("0", "1", "2") for row in rows):
+        raise DamagedData(partition, "expected lines of a file's name and 0, 1 or 2")
+    names = [name for name, part in rows if part == wanted]
+    if not names:
+        raise DamagedData(partition, f"no picture of the {split} split")
+    pixels = np.empty((len(names), 3, CELEBA_SIDE, CELEBA_SIDE), np.uint8)
+    try:
+        with zipfile.ZipFile(archive) as pictures:
+            for place, name in zip(pixels, names, strict=True):
+                place[:] = _face(pictures.read(f"img_align_celeba/{name}"))
+    except (OSError, KeyError, EOFError, zlib.error, zipfile.BadZipFile, UnidentifiedImageError) as error:
+        raise DamagedData(archive, f"not a whole archive of CelebA's pictures ({error})") from error
+    return pixels
+
+
+def _face(jpeg: bytes) -> np.ndarray:
+    picture = Image.open(io.BytesIO(jpeg)).convert("RGB")
+    left, top = (picture.width - _CELEBA_CROP) // 2, (picture.height - _CELEBA_CROP) // 2
+    middle = picture.crop((left, top, left + _CELEBA_CROP, top + _CELEBA_CROP))
+    small = middle.resize((CELEBA_SIDE, CELEBA_SIDE), Image.Resampling.BOX)
+    return np.asarray(small).transpose(2, 0, 1)
+
+
 def _authenticity(files: list[Found]) -> str:
     if all(file.official for file in files):
         return "the published files"
@@ -299,4 +376,5 @@ IMAGE_SETS: dict[str, Callable[[str, Path | None], Images]] = {
     "mnist": _MNIST,
     "fashion_mnist": _FASHION_MNIST,
     "cifar10": _cifar10,
+    "celeba": _celeba,
 }

@@ -9,6 +9,7 @@ import inspect
 import io
 import struct
 import tarfile
+import zipfile
 
 import numpy as np
 import pytest
@@ -151,6 +152,59 @@ def test_cifar_from_the_binary_archive(tmp_path, monkeypatch):
     assert images.images.flatten().tolist() == list(range(256)) * 12
 
 
+def write_faces(folder, colors, partition):
+    """A zip of flat pictures of CelebA's size, and the list of their splits."""
+    (folder / "celeba").mkdir()
+    with zipfile.ZipFile(folder / "celeba/img_align_celeba.zip", "w") as pictures:
+        for number, color in enumerate(colors, 1):
+            buffer = io.BytesIO()
+            Image.new("RGB", (178, 218), color).save(buffer, "JPEG", quality=95)
+            pictures.writestr(f"img_align_celeba/{number:06d}.jpg", buffer.getvalue())
+    (folder / "celeba/list_eval_partition.txt").write_text(partition)
+
+
+def test_celeba_from_its_archive(tmp_path):
+    write_faces(
+        tmp_path, [(255, 0, 0), (0, 255, 0), (0, 0, 255)], "000001.jpg 0\n000002.jpg 1\n000003.jpg 2\n"
+    )
+    train, test = (load_images("celeba", split, folder=tmp_path) for split in ("train", "test"))
+    assert train.images.shape == test.images.shape == (1, 3, 64, 64)
+    assert train.images[0, :, 30, 30].tolist() == pytest.approx([255, 0, 0], abs=3)
+    assert test.images[0, :, 30, 30].tolist() == pytest.approx([0, 0, 255], abs=3)
+    assert test.labels.tolist() == [0]
+    assert "research only" in test.source
+
+
+def test_without_celeba_the_error_says_what_where_and_how(tmp_path, monkeypatch):
+    with pytest.raises(DataNotFound) as caught:
+        load_images("celeba", "train", folder=tmp_path)
+    for part in (
+        "img_align_celeba.zip",
+        "list_eval_partition.txt",
+        str(tmp_path),
+        "SJEDU_DATA",
+        "https://mmlab",
+    ):
+        assert part in str(caught.value)
+    monkeypatch.delenv("SJEDU_DATA", raising=False)
+    with pytest.raises(DataNotFound, match="SJEDU_DATA names no folder"):
+        load_images("celeba", "train")
+
+
+@pytest.mark.parametrize(
+    ("partition", "reason"),
+    [
+        ("000001.jpg train\n", "0, 1 or 2"),
+        ("000001.jpg 1\n", "no picture of the train split"),
+        ("000007.jpg 0\n", "not a whole archive"),
+    ],
+)
+def test_damaged_faces_are_named(tmp_path, partition, reason):
+    write_faces(tmp_path, [(255, 0, 0)], partition)
+    with pytest.raises(DamagedData, match=reason):
+        load_images("celeba", "train", folder=tmp_path)
+
+
 def test_without_folder_or_net_the_error_says_what_to_do(monkeypatch, tmp_path):
     import pooch
 
@@ -198,7 +252,7 @@ def test_downloads_are_checked_against_the_published_digest(monkeypatch, tmp_pat
 
 def test_unknown_names_list_the_known():
     load = inspect.unwrap(load_images)  # beartype, which checks the types in the tests, would speak first
-    with pytest.raises(ValueError, match="digits, mnist, fashion_mnist, cifar10, got 'imagenet'"):
+    with pytest.raises(ValueError, match="digits, mnist, fashion_mnist, cifar10, celeba, got 'imagenet'"):
         load("imagenet", "train")
     with pytest.raises(ValueError, match="'train' or 'test', got 'dev'"):
         load("digits", "dev")
