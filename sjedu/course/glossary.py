@@ -56,8 +56,42 @@ ROPE_2D = (
     ),
 )
 
+WGAN = (
+    Term(
+        "batch distance",
+        "批上的距离",
+        "the distance of two finite samples, not of the populations behind them",
+    ),
+    Term("c-transform", "c-变换", "fᶜ(y) = minₓ d(x, y) − f(x): the best partner of a potential"),
+    Term(
+        "coupling, transport plan", "耦合、传输方案", "how much mass goes from each point to each other point"
+    ),
+    Term("critic, discriminator", "判别器", "the function that tells real from generated"),
+    Term("dual problem", "对偶问题", "the maximum that equals the minimum of a linear program"),
+    Term("entropic regularisation", "熵正则化", "a price on plans that are far from independent"),
+    Term(
+        "Fréchet distance",
+        "Fréchet 距离",
+        "between Gaussians fitted to two sets of features; lower is better",
+    ),
+    Term("generator", "生成器", "the network that makes samples from noise"),
+    Term("geometric median", "几何中位数", "the point with the smallest mean distance to a distribution"),
+    Term("gradient penalty", "梯度惩罚", "a price on the norm of the critic's gradient"),
+    Term("ground metric", "基础度量", "the distance of two points, on which that of distributions is built"),
+    Term(
+        "Jensen–Shannon divergence", "JS 散度", "what the original GAN minimises; log 2 for disjoint supports"
+    ),
+    Term("Kantorovich potential", "Kantorovich 势", "a solution of the dual problem: the ideal critic"),
+    Term("Lipschitz constraint", "Lipschitz 约束", "|f(x) − f(y)| ≤ ‖x − y‖"),
+    Term("mode collapse", "模式坍塌", "the generator makes a few kinds of example only"),
+    Term("optimal transport", "最优传输", "moving one distribution onto another at the least cost"),
+    Term("spectral normalisation", "谱归一化", "dividing each weight matrix by its largest singular value"),
+    Term("Wasserstein distance", "Wasserstein 距离", "the least mean distance that mass must be moved"),
+    Term("weight clipping", "权重裁剪", "keeping every weight within ±c"),
+)
+
 #: The terms of each lesson by its room.
-TERMS: dict[str, tuple[Term, ...]] = {"rope_2d": ROPE_2D}
+TERMS: dict[str, tuple[Term, ...]] = {"rope_2d": ROPE_2D, "wgan": WGAN}
 
 
 def glossary(room: str | None = None) -> Table:
