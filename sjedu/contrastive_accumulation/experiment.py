@@ -1,0 +1,258 @@
+"""The experiment: one contrastive training, and what the gradient of its batches is.
+
+`PRESETS` holds the numbers, `train` the whole loop::
+
+    cpu       the halves of digits, batches of 512 pairs: full, exact in micro-batches, or naive (C8)
+    dropout   digits seen twice under two dropout masks, as SimCSE does: with the masks replayed or not (C6)
+    mnist     "cpu" with real pictures
+    gpu       SimCLR on CIFAR-10: ResNet-18 with group norms, batches of 4096 in micro-batches of 128
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import OneCycleLR
+
+from sjedu.contrastive_accumulation.accumulation import accumulate
+from sjedu.contrastive_accumulation.encoders import ResNet, mlp
+from sjedu.contrastive_accumulation.losses import info_nce
+from sjedu.contrastive_accumulation.tasks import HalvesTask, Task, ViewsTask
+from sjedu.data import Images, load_images
+from sjedu.training import Record, Run
+
+TaskName: TypeAlias = Literal["halves", "views", "dropout"]
+Method: TypeAlias = Literal["full", "exact", "careless", "naive"]
+
+
+@dataclass(frozen=True)
+class Config:
+    """All numbers of one run.
+
+    Attributes:
+        study: what the run is part of; its record's name begins with it.
+        task: "halves" of pictures, two random "views", or the picture itself twice, under "dropout".
+        dataset: of pictures.
+        method: "full" is one graph over the batch; "exact" is `accumulate`; "careless" is that with new dropout
+            masks in the second pass; "naive" adds up the gradients of the micro-batches' own losses.
+        micro_batch: pairs at a time, of all methods but "full".
+        seed: of weights, data order, noise and dropout.
+        precision: "no" (float32), "bf16" or "fp16".
+        encoder: "mlp", or "resnet" (18 layers, group norms).
+        width: of the hidden layers, or of the ResNet's first stage.
+        dim: of the embeddings.
+        dropout: in the MLP.
+        temperature: of the loss.
+        batch_size: pairs a step, over all processes together.
+        steps: of the optimiser.
+        learning_rate: at its highest.
+        warmup: part of the steps over which the learning rate rises; then it falls to zero.
+        weight_decay: on all parameters.
+        clip: largest norm of the gradient; 0: as it is.
+    """
+
+    study: str = "cpu"
+    task: TaskName = "halves"
+    dataset: Literal["digits", "mnist", "fashion_mnist", "cifar10"] = "digits"
+    method: Method = "exact"
+    micro_batch: int = 16
+    seed: int = 0
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    encoder: Literal["mlp", "resnet"] = "mlp"
+    width: int = 256
+    dim: int = 32
+    dropout: float = 0.0
+    temperature: float = 0.1
+    batch_size: int = 512
+    steps: int = 200
+    learning_rate: float = 2e-3
+    warmup: float = 0.3
+    weight_decay: float = 0.01
+    clip: float = 0.0
+
+    def __post_init__(self) -> None:
+        if (self.task == "dropout") != (self.dropout > 0):
+            raise ValueError(
+                f"dropout: got {self.dropout} with task {self.task!r}; expected more than 0 for 'dropout', whose views"
+                " differ in nothing else, and 0 for the others"
+            )
+        if self.method != "full" and not 1 <= self.micro_batch <= self.batch_size:
+            raise ValueError(
+                f"micro_batch: got {self.micro_batch}; expected 1 to {self.batch_size} (batch_size)"
+            )
+
+    @property
+    def name(self) -> str:
+        """Of the run's record."""
+        method = self.method if self.method == "full" else f"{self.method}{self.micro_batch}"
+        return f"{self.study}-{self.dataset}-{method}-seed{self.seed}"
+
+
+_CPU = Config()
+PRESETS: dict[str, Config] = {
+    "cpu": _CPU,
+    "dropout": dataclasses.replace(
+        _CPU, study="dropout", task="dropout", dropout=0.3, batch_size=256, steps=150, width=128
+    ),
+    "mnist": dataclasses.replace(_CPU, study="mnist", dataset="mnist", steps=400),
+    "gpu": Config(
+        study="gpu",
+        task="views",
+        dataset="cifar10",
+        micro_batch=128,
+        precision="bf16",
+        encoder="resnet",
+        width=64,
+        dim=128,
+        temperature=0.2,
+        batch_size=4096,
+        steps=2400,  # 200 epochs of 50,000 pictures
+        learning_rate=1e-3,
+        warmup=0.05,
+        weight_decay=1e-4,
+        clip=1.0,
+    ),
+}
+
+
+def train(
+    config: Config, directory: str | Path | None = None, *, resume: bool = False, progress: bool = True
+) -> Record:
+    """Train one encoder, or two, and test on held-out data.
+
+    Args:
+        config: all numbers.
+        directory: where checkpoint, TensorBoard events and record go; None: nowhere.
+        resume: continue the run in that directory.
+        progress: show a bar.
+
+    Returns:
+        The record. Metrics are what the task's `evaluate` lists, "ms a step", and on a GPU "peak MiB". The curves
+        hold the loss and, for "exact", the surrogate's value.
+
+    Raises:
+        ValueError: if a size does not fit, or another method than "exact" meets several processes.
+        DataNotFound, DamagedData: if the data cannot be read.
+        CheckpointError: if the directory holds a run and `resume` is false, or none that fits and it is true.
+        NonFiniteLoss, FloatingPointError: if the loss becomes NaN or infinite.
+    """
+    with Run("contrastive_accumulation", config, directory, resume=resume, progress=progress) as run:
+        if run.processes > 1 and config.method not in ("exact", "careless"):
+            raise ValueError(
+                f"method: got {config.method!r} with {run.processes} processes; expected 'exact', the only one whose"
+                " loss compares the pairs of all of them"
+            )
+        task = load_task(config, run.device)
+        models = build_encoders(config)
+        optimizer = torch.optim.AdamW(
+            (p for model in models for p in model.parameters()),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+        )
+        scheduler = OneCycleLR(optimizer, config.learning_rate, config.steps, pct_start=config.warmup)
+        parts: tuple[Any, ...] = *models, optimizer, scheduler
+        *models, optimizer, scheduler = run.prepare(*parts)
+        first, second = models[0], models[-1]  # one encoder for both views, or one for each half
+        share = run.shard(torch.arange(config.batch_size))
+        size = config.micro_batch
+        seen: list[Tensor] = []
+
+        def criterion(u: Tensor, v: Tensor) -> Tensor:
+            seen[:] = u, v
+            if config.task == "halves":
+                return info_nce(u, v, temperature=config.temperature, symmetric=True)
+            return info_nce(torch.cat([u, v]), temperature=config.temperature)
+
+        began = time.perf_counter()
+        for step in run.steps(config.steps):
+            x, y = (view[share] for view in task.batch(step))
+            if config.method == "full":
+                loss = criterion(first(x), second(y))
+                run.backward(loss)
+            elif config.method == "naive":
+                loss = torch.zeros((), device=run.device)
+                for a, b in zip(torch.split(x, size), torch.split(y, size), strict=True):
+                    part = criterion(first(a), second(b)) * (len(a) / len(x))
+                    run.backward(part)
+                    loss += part.detach()
+            else:
+                loss = accumulate(
+                    (first, second),
+                    (x, y),
+                    criterion,
+                    size,
+                    accelerator=run.accelerator,
+                    replay=config.method == "exact",
+                )
+            if config.clip:
+                run.accelerator.clip_grad_norm_(optimizer.param_groups[0]["params"], config.clip)
+            optimizer.step()
+            scheduler.step()
+            optimizer.zero_grad()
+            if step % max(1, config.steps // 50) == 0:
+                run.log(loss=loss)
+                if config.method == "exact":
+                    run.log(surrogate=surrogate(seen))
+
+        metrics = speed(began, config.steps, run.device)
+        first, second = (run.accelerator.unwrap_model(each) for each in (first, second))
+        metrics |= task.evaluate((first, second))
+        return run.finish(metrics, name=config.name, data=task.source)
+
+
+def surrogate(embeddings: list[Tensor]) -> float:
+    """Return Σ⟨h, h̃⟩, whose gradient the parameters get, from embeddings and their gradients."""
+    return sum(float((h.detach() * h.grad).sum()) for h in embeddings if h.grad is not None)
+
+
+def speed(began: float, steps: int, device: torch.device) -> dict[str, float]:
+    """Return the milliseconds of a step since ``began``, and on a GPU the peak of allocated memory."""
+    found = {"ms a step": round(1e3 * (time.perf_counter() - began) / steps, 1)}
+    if device.type == "cuda":
+        found["peak MiB"] = round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
+    return found
+
+
+def load_task(config: Config, device: torch.device | str = "cpu") -> Task:
+    """Return what the config asks to learn, with its data on a device.
+
+    Raises:
+        DataNotFound, DamagedData: if the data cannot be read.
+    """
+    training, held_out = (_moved(load_images(config.dataset, split), device) for split in ("train", "test"))
+    if config.task == "halves":
+        return HalvesTask(training, held_out, config.batch_size, config.seed, config.temperature)
+    return ViewsTask(training, held_out, config.batch_size, config.seed, config.task == "views")
+
+
+def build_encoders(config: Config) -> list[nn.Module]:
+    """Return the untrained encoders: two for halves, else one that sees both views."""
+    channels, side = (3, 32) if config.dataset == "cifar10" else (1, 8 if config.dataset == "digits" else 28)
+    if config.encoder == "resnet":
+        return [ResNet(channels, config.width, config.dim) for _ in range(1 + (config.task == "halves"))]
+    columns = (side // 2, side - side // 2) if config.task == "halves" else (side,)
+    return [mlp(channels * side * c, config.width, config.dim, config.dropout) for c in columns]
+
+
+def sweep(
+    configs: list[Config], directory: str | Path | None = None, *, progress: bool = True
+) -> list[Record]:
+    """Train one after the other, each in a folder of its own.
+
+    Raises:
+        What `train` raises.
+    """
+    return [
+        train(each, None if directory is None else Path(directory) / each.name, progress=progress)
+        for each in configs
+    ]
+
+
+def _moved(images: Images, device: torch.device | str) -> Images:
+    return dataclasses.replace(images, images=images.images.to(device), labels=images.labels.to(device))

@@ -1,0 +1,241 @@
+"""InfoNCE whose memory grows with the batch, not with its square.
+
+`info_nce` covers the forms in use: one tower (SimCLR, SimCSE, SimBERT) with itself left out, two towers (CLIP,
+retrieval), rows only or symmetric, with pairs masked, and with a temperature that may be learned. It walks twice
+over blocks of rows of the similarity matrix and never holds more than one of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+#: Logits of pairs that do not compete.
+_NEVER = float("-inf")
+
+
+def info_nce(
+    u: Float[Tensor, "n dim"],
+    v: Float[Tensor, "m dim"] | None = None,
+    *,
+    temperature: float | Float[Tensor, ""] = 0.05,
+    positives: Int64[Tensor, " n"] | None = None,
+    symmetric: bool = False,
+    mask: Bool[Tensor, "n m"] | None = None,
+    reduction: Literal["mean", "sum"] = "mean",
+    block: int | None = 256,
+) -> Float[Tensor, ""]:
+    """Return the contrastive loss of a batch of embeddings, which are taken as they are: normalise them before.
+
+    With ``s_ij = ⟨u_i, v_j⟩/τ`` and the positive v_p(i) of each row::
+
+        L = mean over i of  log Σ_j exp s_ij - s_ip(i)
+
+    *Two towers*: row i of ``u`` belongs to row i of ``v``; further rows of ``v`` are hard negatives. With
+    ``symmetric`` the mean of the row and the column losses is returned (CLIP). *One tower* (``v`` left out):
+    ``v = u``, the diagonal does not compete, and the batch holds all first views and then all second views,
+    unless ``positives`` says otherwise.
+
+    Memory, forward and backward: O((n + m) dim + m · block); time as for the whole matrix. The gradient is the
+    closed form of the lesson's section 2, computed block by block; logits are at least float32.
+
+    Args:
+        u: queries, or the whole batch.
+        v: keys; None: one tower.
+        temperature: τ > 0; a tensor gets its gradient.
+        positives: for each row of u, which row of v is its positive.
+        symmetric: whether columns look for their rows too; needs n = m and the default positives.
+        mask: True where a pair must not compete, such as a known false negative. It costs n · m bytes.
+        reduction: "mean" or "sum" over rows.
+        block: rows at a time; None: the whole matrix under autograd, which can be differentiated twice.
+
+    Raises:
+        ValueError: an argument has a wrong shape, value or index; a row has no candidate but its positive is
+            masked; or one tower holds an odd number of rows and no positives.
+        TypeError: u or v is not of floating point.
+
+    Source: the loss is equation 1 of the article (kexue.fm/archives/8471) with a mean, two towers are CLIP's
+    (arXiv 2103.00020, figure 3), one tower with the diagonal left out is NT-Xent (arXiv 2002.05709, equation 1).
+    """
+    one_tower = v is None
+    keys = u if v is None else v
+    _check_embeddings(u, keys)
+    target = _targets(u, keys, one_tower, positives, symmetric)
+    _check_options(u, keys, target, mask, one_tower, reduction, block)
+    tau = _temperature(temperature, u.device)
+    with torch.autocast(u.device.type, enabled=False):
+        u, keys = _at_least_float32(u), _at_least_float32(keys)
+        scale = 1 / tau.to(u.dtype)
+        pairing = _Pairing(target, mask, one_tower, symmetric)
+        arguments = u, keys, scale, pairing
+        total: Tensor = _dense(*arguments) if block is None else _Streamed.apply(*arguments, block)  # type: ignore[no-untyped-call]
+    return total / len(u) if reduction == "mean" else total
+
+
+class _Pairing(NamedTuple):
+    """Which pairs belong together, and which do not compete."""
+
+    target: Tensor
+    mask: Tensor | None
+    exclude_self: bool
+    symmetric: bool
+
+    def rule_out(self, logits: Tensor, start: int = 0) -> Tensor:
+        """Set to -inf, in place, what does not compete in the rows that begin at ``start``."""
+        if self.mask is not None:
+            logits.masked_fill_(self.mask[start : start + len(logits)], _NEVER)
+        if self.exclude_self:
+            logits.diagonal(start).fill_(_NEVER)
+        return logits
+
+
+def _dense(u: Tensor, keys: Tensor, scale: Tensor, pairing: _Pairing) -> Tensor:
+    """The definition, under autograd."""
+    logits = pairing.rule_out(scale * (u @ keys.mT))
+    total = F.cross_entropy(logits, pairing.target, reduction="sum")
+    if pairing.symmetric:
+        total = (total + F.cross_entropy(logits.mT, pairing.target, reduction="sum")) / 2
+    return total
+
+
+class _Streamed(torch.autograd.Function):
+    """The same sum in two sweeps over blocks of rows.
+
+    The first sweep needs of each block its row log-sum-exp, and adds its columns to running ones; the second
+    rebuilds each block, turns it into G = ∂L/∂s, and adds G v, Gᵀ u and Σ G s to the derivatives.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, u: Tensor, keys: Tensor, scale: Tensor, pairing: _Pairing, block: int) -> Tensor:
+        rows = u.new_empty(len(u))
+        columns = u.new_full((len(keys),), _NEVER) if pairing.symmetric else u.new_empty(0)
+        buffer = u.new_empty(min(block, len(u)), len(keys))
+        for start in range(0, len(u), block):
+            part = u[start : start + block]
+            logits = torch.mm(part, keys.mT, out=buffer[: len(part)]).mul_(scale)
+            pairing.rule_out(logits, start)
+            torch.logsumexp(logits, dim=1, out=rows[start : start + block])
+            if pairing.symmetric:
+                columns = torch.logaddexp(columns, torch.logsumexp(logits, dim=0))
+        hits = torch.linalg.vecdot(u, keys[pairing.target]) * scale
+        total: Tensor = (rows - hits).sum()
+        if pairing.symmetric:
+            total = (total + (columns - hits).sum()) / 2
+        ctx.save_for_backward(u, keys, scale, rows, columns)
+        ctx.pairing, ctx.block = pairing, block
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        u, keys, scale, rows, columns = ctx.saved_tensors
+        pairing: _Pairing = ctx.pairing
+        symmetric = pairing.symmetric
+        share = upstream / 2 if symmetric else upstream
+        towards_u, towards_keys = torch.empty_like(u), torch.zeros_like(keys)
+        buffer = u.new_empty(min(ctx.block, len(u)), len(keys))
+        spare = torch.empty_like(buffer) if symmetric else buffer
+        for start in range(0, len(u), ctx.block):
+            here = slice(start, start + ctx.block)
+            part = u[here]
+            G = torch.mm(part, keys.mT, out=buffer[: len(part)]).mul_(scale)
+            pairing.rule_out(G, start)
+            if symmetric:
+                by_column = torch.sub(G, columns, out=spare[: len(part)]).exp_()
+            G.sub_(rows[here, None]).exp_()
+            if symmetric:
+                G.add_(by_column)
+            hit = pairing.target[here, None]
+            G.scatter_add_(1, hit, G.new_full((1, 1), -2.0 if symmetric else -1.0).expand_as(hit))
+            torch.mm(G, keys, out=towards_u[here])
+            towards_keys.addmm_(G.mT, part)
+        towards_scale = (towards_u * u).sum() * share  # Σ_ij G_ij ⟨u_i, v_j⟩
+        factor = share * scale
+        return towards_u.mul_(factor), towards_keys.mul_(factor), towards_scale, None, None
+
+
+# ---------------------------------------------------------------- arguments
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def _temperature(temperature: float | Tensor, device: torch.device) -> Tensor:
+    number = float(temperature.detach() if isinstance(temperature, Tensor) else temperature)
+    if not 0 < number < float("inf"):
+        raise ValueError(f"temperature: got {number!r}; expected a positive number")
+    return temperature.to(device) if isinstance(temperature, Tensor) else torch.tensor(number, device=device)
+
+
+def _check_embeddings(u: Tensor, keys: Tensor) -> None:
+    for name, x in (("u", u), ("v", keys)):
+        if not x.dtype.is_floating_point:
+            raise TypeError(f"{name}: got dtype {x.dtype}; expected floating point")
+        if x.ndim != 2 or 0 in x.shape:
+            raise ValueError(f"{name}: got shape {tuple(x.shape)}; expected (samples, dim), none of them 0")
+    if u.shape[1] != keys.shape[1] or u.dtype != keys.dtype or u.device != keys.device:
+        raise ValueError(
+            f"u and v: got {_describe(u)} and {_describe(keys)}; expected one dim, dtype and device"
+        )
+
+
+def _describe(x: Tensor) -> str:
+    return f"{tuple(x.shape)} {str(x.dtype).removeprefix('torch.')} on {x.device}"
+
+
+def _targets(u: Tensor, keys: Tensor, one_tower: bool, positives: Tensor | None, symmetric: bool) -> Tensor:
+    n, m = len(u), len(keys)
+    if symmetric and (one_tower or positives is not None or n != m):
+        raise ValueError(
+            f"symmetric: got True for {n} x {m} similarities; expected two towers of equal size whose row i"
+            " belongs to row i"
+        )
+    if positives is not None:
+        if positives.shape != (n,) or positives.dtype != torch.int64:
+            raise ValueError(f"positives: got {_describe(positives)}; expected ({n},) int64")
+        low, high = int(positives.min()), int(positives.max())
+        if low < 0 or high >= m:
+            raise ValueError(f"positives: got indices {low} to {high}; expected 0 to {m - 1}")
+        return positives.to(u.device)
+    if one_tower:
+        if n % 2:
+            raise ValueError(
+                f"u: got {n} rows; expected first and second views, an even number, or positives"
+            )
+        return torch.arange(n, device=u.device).roll(n // 2)
+    if m < n:
+        raise ValueError(f"v: got {m} rows for {n} rows of u; expected a positive for each")
+    return torch.arange(n, device=u.device)
+
+
+def _check_options(
+    u: Tensor,
+    keys: Tensor,
+    target: Tensor,
+    mask: Tensor | None,
+    one_tower: bool,
+    reduction: str,
+    block: int | None,
+) -> None:
+    n, m = len(u), len(keys)
+    if one_tower and bool((target == torch.arange(n, device=u.device)).any()):
+        raise ValueError(
+            "positives: a row is its own positive; expected another row, since itself is left out"
+        )
+    if mask is not None:
+        if mask.shape != (n, m) or mask.dtype != torch.bool:
+            raise ValueError(f"mask: got {_describe(mask)}; expected ({n}, {m}) bool")
+        if bool(mask.gather(1, target[:, None]).any()):
+            raise ValueError(
+                "mask: a positive is masked; expected True for pairs that are not to compete only"
+            )
+    if reduction not in ("mean", "sum"):
+        raise ValueError(f"reduction: got {reduction!r}; expected 'mean' or 'sum'")
+    if block is not None and (isinstance(block, bool) or not isinstance(block, int) or block < 1):
+        raise ValueError(f"block: got {block!r}; expected a whole number of at least 1, or None")
