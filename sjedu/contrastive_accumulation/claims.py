@@ -95,7 +95,8 @@ CLAIMS = (
         "C1",
         "The gradient of Σ⟨h, h̃⟩, summed over micro-batches of any size, is that of the whole batch's loss.",
         f"{ARTICLE}, equations 2 and 3",
-        "Reproduced if the relative error, at 1, 7, 16 and 64 pairs a micro-batch, is below 1e-12 in float64 and below"
+        "Reproduced if the relative error, at 1, 7, 16 and 64 pairs a micro-batch, is below 1e-12 in float64 and"
+        " below"
         " 1e-5 in float32.",
         _exactness,
     ),
@@ -111,8 +112,10 @@ CLAIMS = (
         "C3",
         "Memory is that of a micro-batch.",
         f"{ARTICLE}, section on the algorithm",
-        "Peak memory of tensors at 2048 pairs (two towers of six layers, 128 pairs a micro-batch): reproduced if it is"
-        " below a quarter of the full batch's with the loss as autograd computes it; partly if only with the streamed loss.",
+        "Peak memory of tensors at 2048 pairs (two towers of six layers, 128 pairs a micro-batch): reproduced if it"
+        " is"
+        " below a quarter of the full batch's with the loss as autograd computes it; partly if only with the"
+        " streamed loss.",
         _memory,
     ),
     Claim(
@@ -134,14 +137,17 @@ CLAIMS = (
         "C6",
         "Dropout makes it inexact, and there is no good remedy; so SimCSE cannot be accumulated.",
         f"{ARTICLE}, closing section",
-        "Reproduced if the relative error exceeds 0.1 (p = 0.3), with replayed random states too; partly if only without.",
+        "Reproduced if the relative error exceeds 0.1 (p = 0.3), with replayed random states too; partly if only"
+        " without.",
         _dropout,
     ),
     Claim(
         "C7",
-        "Replaying the random states makes it exact again, SimCSE included; without, the gradient is biased, not only noisy.",
+        "Replaying the random states makes it exact again, SimCSE included; without, the gradient is biased, not"
+        " only noisy.",
         "ours; the replay is that of GradCache (arXiv 2101.06983) and of torch.utils.checkpoint",
-        "Reproduced if the error with replay is below 1e-12, for SimCSE too, and the mean of 300 careless gradients is"
+        "Reproduced if the error with replay is below 1e-12, for SimCSE too, and the mean of 300 careless gradients"
+        " is"
         " farther from the exact mean than three times its Monte-Carlo error.",
         _replay,
     ),
@@ -149,7 +155,8 @@ CLAIMS = (
         "C8",
         "Batch norm makes it inexact in training; layer norm, and batch norm in evaluation, do not.",
         f"{ARTICLE}, opening and closing sections",
-        "Reproduced if the error exceeds 0.01 with batch norm in training mode, and stays below 1e-12 in the other two.",
+        "Reproduced if the error exceeds 0.01 with batch norm in training mode, and stays below 1e-12 in the other"
+        " two.",
         _batch_norm,
     ),
     Claim(
@@ -164,17 +171,21 @@ CLAIMS = (
         "C10",
         "Training by the accumulated gradient is training by the whole batch; naive accumulation loses quality.",
         f"{ARTICLE}, as a consequence",
-        "Recorded runs on the halves of digits, three seeds: reproduced if the test losses of full and exact differ by at"
-        " most 0.001 for every seed, and that of naive accumulation in 32 parts is higher by more than 2 pooled standard"
+        "Recorded runs on the halves of digits, three seeds: reproduced if the test losses of full and exact differ"
+        " by at"
+        " most 0.001 for every seed, and that of naive accumulation in 32 parts is higher by more than 2 pooled"
+        " standard"
         " errors; partly if only the first.",
         _training,
     ),
     Claim(
         "C11",
-        "In W processes the mean gradient needs the factor W if each computes the global loss, and none if each computes"
+        "In W processes the mean gradient needs the factor W if each computes the global loss, and none if each"
+        " computes"
         " its rows with gradients flowing back; if gathered embeddings are detached, no factor helps.",
         OURS,
-        "Reproduced if four real processes give errors below 1e-12 for the first two and for accumulate, and above 0.05"
+        "Reproduced if four real processes give errors below 1e-12 for the first two and for accumulate, and above"
+        " 0.05"
         " after the best rescaling for the others; partly if only the first.",
         _processes,
     ),
@@ -182,7 +193,8 @@ CLAIMS = (
         "C12",
         "As estimates of the whole batch's gradient, detached negatives are worse than leaving the negatives out.",
         OURS,
-        "Reproduced if the cosine of detached negatives is below that of naive accumulation (parts of 32 of 512) at steps"
+        "Reproduced if the cosine of detached negatives is below that of naive accumulation (parts of 32 of 512) at"
+        " steps"
         " 20, 60 and 140 of a training; partly if at one of them.",
         _detached,
     ),
@@ -190,7 +202,8 @@ CLAIMS = (
         "C13",
         "The loss itself can be streamed: exact, in a fraction of the memory.",
         OURS,
-        "Reproduced if value and gradients agree with autograd's to 1e-12 in float64, and the peak of tensors at N = 2048"
+        "Reproduced if value and gradients agree with autograd's to 1e-12 in float64, and the peak of tensors at N"
+        " = 2048"
         " (rows in blocks of 128) is below a tenth of autograd's; partly if only the first.",
         _streaming,
     ),
@@ -256,7 +269,8 @@ def replay_errors(p: float = 0.3, draws: int = 300) -> Measured:
     noise = float((careless.var(0).sum() / draws + exact.var(0).sum() / draws).sqrt())
     size = float(exact.mean(0).norm())
     return {
-        "text": f"error {below(max(replayed, same), 1e-12)} with replay; without, the mean is off by {bias / size:.2f} of"
+        "text": f"error {below(max(replayed, same), 1e-12)} with replay; without, the mean is off by"
+        f" {bias / size:.2f} of"
         f" its norm ± {noise / size:.2f}",
         "replayed": replayed,
         "simcse": same,
@@ -273,7 +287,8 @@ def norm_errors() -> Measured:
     evaluation = _error(toy.exact(batch.eval(), x, 16), toy.full(batch, x))
     layered = _error(toy.exact(layer, x, 16), toy.full(layer, x))
     return {
-        "text": f"relative error {training:.2f} with batch norm in training; {below(max(evaluation, layered), 1e-12)} in"
+        "text": f"relative error {training:.2f} with batch norm in training;"
+        f" {below(max(evaluation, layered), 1e-12)} in"
         " evaluation, and with layer norm",
         "batch_norm": training,
         "evaluation": evaluation,
@@ -388,9 +403,11 @@ def memory(batch: int = 2048, micro_batch: int = 128) -> Measured:
     full = step_memory(batch, None, None)
     dense, streamed = (step_memory(batch, micro_batch, block) for block in (None, 128))
     return {
-        "text": f"full batch {full:.0f} MiB; accumulated {dense:.0f} MiB with autograd's loss, {streamed:.0f} MiB with"
+        "text": f"full batch {full:.0f} MiB; accumulated {dense:.0f} MiB with autograd's loss, {streamed:.0f} MiB"
+        " with"
         " the streamed one",
-        "why": "The N × N matrices of the loss, which the article does not mention, outgrow the encoder: with them streamed"
+        "why": "The N × N matrices of the loss, which the article does not mention, outgrow the encoder: with them"
+        " streamed"
         " the statement holds.",
         "dense": dense / full,
         "streamed": streamed / full,
@@ -412,7 +429,8 @@ def operations(batch: int = 1024, micro_batch: int = 128) -> Measured:
     extra = (exact - full) / forward
     return {
         "text": f"{extra:.2f} forward passes more: {exact / full:.2f} times the full batch's operations",
-        "why": "In time a small micro-batch costs more, because each operation has a price of its own: see the benchmark.",
+        "why": "In time a small micro-batch costs more, because each operation has a price of its own: see the"
+        " benchmark.",
         "extra_forwards": extra,
     }
 
@@ -451,7 +469,8 @@ def process_factors(processes: int = 4) -> Measured:
     right = max(found["rows"].relative_error, found["accumulate"].relative_error)
     return {
         "text": f"{processes} processes: global loss {shared.norm_ratio:.2f} of the gradient; rows and accumulate"
-        f" {below(right, 1e-12)} off; detached keys {missing['own keys']:.2f} to {missing['no keys']:.2f} off at best",
+        f" {below(right, 1e-12)} off; detached keys {missing['own keys']:.2f} to {missing['no keys']:.2f} off at"
+        " best",
         "global_scaled": abs(shared.norm_ratio * processes - 1) + (1 - min(shared.cosine, 1.0)),
         "rows": found["rows"].relative_error,
         "accumulate": found["accumulate"].relative_error,
@@ -469,7 +488,8 @@ def detached_negatives(found: Mapping[int, Mapping[str, theory.Comparison]] | No
     steps = " / ".join(map(str, found))
     return {
         "text": f"cosine at steps {steps}: naive {shown['naive']}, detached {shown['detached']}",
-        "why": "Most of the gradient by the anchors is cancelled by that by the negatives; who drops the second keeps a"
+        "why": "Most of the gradient by the anchors is cancelled by that by the negatives; who drops the second"
+        " keeps a"
         " large wrong part. (MoCo is another algorithm, with a slow encoder of keys, and not refuted by this.)",
         "gaps": [a - b for a, b in zip(cosines["detached"], cosines["naive"], strict=True)],
     }
@@ -553,7 +573,8 @@ def surrogate_values(records: Sequence[Record], study: str = "cpu") -> Measured:
     return {
         "text": f"negative at {negative:.0%} of the steps, rises while the loss falls at {rises:.0%}; correlation"
         f" {correlation:.2f}",
-        "why": "It is no loss, as the article warns; but unrelated it is not, where it falls as the pairs come together.",
+        "why": "It is no loss, as the article warns; but unrelated it is not, where it falls as the pairs come"
+        " together.",
         "negative": negative,
         "rises": rises,
         "correlation": correlation,

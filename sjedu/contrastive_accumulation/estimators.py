@@ -10,6 +10,7 @@ import copy
 import dataclasses
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -51,13 +52,13 @@ def compare_estimators(
     for step in range(max(at) + 1):
         x, y = (view.double() for view in task.batch(step))
         if step in at:
-            exact = gradient(pair, lambda x=x, y=y: _loss(pair[0](x), pair[1](y)).backward())  # type: ignore[misc]
+            exact = gradient(pair, partial(_backward, pair, x, y))
             found[step] = {
                 name: theory.compare(gradient(pair, way).numpy(), exact.numpy())
                 for name, way in _ways(pair, past[0], (x, y), chunk).items()
             }
         past.append(copy.deepcopy(pair))
-        _loss(pair[0](x), pair[1](y)).backward()  # type: ignore[no-untyped-call]
+        _backward(pair, x, y)
         optimizer.step()
         optimizer.zero_grad()
     return found
@@ -90,8 +91,11 @@ def _ways(
     return {"naive": naive, "detached": lambda: against(now), "stale": lambda: against(before)}
 
 
+def _backward(pair: nn.ModuleList, x: Tensor, y: Tensor) -> None:
+    _loss(pair[0](x), pair[1](y)).backward()  # type: ignore[no-untyped-call]
+
+
 def _embed(model: nn.Module, x: Tensor) -> Tensor:
-    """Return embeddings without a graph, in float64."""
     with torch.no_grad():
         found: Tensor = model(x)
     return found
