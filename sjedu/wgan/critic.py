@@ -4,8 +4,8 @@ A critic gives one number a sample, without a bound on it; whatever holds its sl
 `sjedu.wgan.constraints`. It has no batch normalisation, under which a sample's value would depend on the others and the
 gradient penalty would mean nothing. A generator's pictures have values in [0, 1].
 
-DCGAN: Radford, Metz and Chintala, arXiv 1511.06434, in the form of Arjovsky et al., arXiv 1701.07875. Residual networks:
-Gulrajani et al., arXiv 1704.00028, appendix F.
+DCGAN: Radford, Metz and Chintala, arXiv 1511.06434, in the form of Arjovsky et al., arXiv 1701.07875. Residual
+networks: Gulrajani et al., arXiv 1704.00028, appendix F.
 """
 
 from __future__ import annotations

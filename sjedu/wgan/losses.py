@@ -1,19 +1,19 @@
 """Losses of a critic and a generator, interchangeable in one training loop.
 
-Each loss says what the critic minimises, what the generator minimises, and what the critic's value estimates. The penalty
-is no part of any of them: an estimate that holds it would be an estimate of nothing. Samples of any shape are taken as
-points, that is flattened, where a distance between them is needed.
+Each loss says what the critic minimises, what the generator minimises, and what the critic's value estimates. The
+penalty is no part of any of them: an estimate that holds it would be an estimate of nothing. Where a distance between
+samples is needed they are flattened.
 
-=================  ==============================================================  ==================================
-name               estimate                                                        of
-=================  ==============================================================  ==================================
-wasserstein        E f(real) - E f(fake)                                           W₁ of the populations, given |f|_L ≤ 1
-c_transform        E f(real) + E f^c(fake)                                         W₁ of the two batches, from below
-soft_c_transform   E f(real) + E f^{c,ε}(fake)                                     entropic transport of the batches
-transport          W₁ by linear programming, without a critic                      W₁ of the two batches
-non_saturating     log 2 - half of the critic's loss                               Jensen-Shannon divergence, from below
-hinge              1 - half of the critic's loss                                   total variation, from below
-=================  ==============================================================  ==================================
+================  ==================================  =====================================================
+name              estimate                            of
+================  ==================================  =====================================================
+wasserstein       E f(real) - E f(fake)               W₁ of the populations, if f is 1-Lipschitz
+c_transform       E f(real) + E f^c(fake)             W₁ of the two batches, from below
+soft_c_transform  E f(real) + E f^{c,ε}(fake)         entropic transport of the two batches, from below
+transport         W₁ by an exact solver, no critic    W₁ of the two batches
+non_saturating    log 2 - half of the critic's loss   Jensen-Shannon divergence of the populations, from below
+hinge             1 - half of the critic's loss       total variation of the populations, from below
+================  ==================================  =====================================================
 
 Sources: Goodfellow et al., arXiv 1406.2661; Arjovsky et al., arXiv 1701.07875; Mallasto et al., arXiv 1910.03875 (both
 transforms); Lim and Ye, arXiv 1705.02894 (hinge).

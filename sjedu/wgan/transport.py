@@ -89,7 +89,7 @@ def transport(cost: Array, a: Array | None = None, b: Array | None = None) -> Tr
         RuntimeError: if the solver gives up.
     """
     C = _matrix("cost", cost)
-    left, right = _weights("a", a, C.shape[0]), _weights("b", b, C.shape[1])
+    left, right = as_weights("a", a, C.shape[0]), as_weights("b", b, C.shape[1])
     if left is None and right is None and C.shape[0] == C.shape[1]:
         columns = matching(C)
         plan = np.zeros_like(C)
@@ -125,7 +125,8 @@ def transport_loss(x: Tensor, y: Tensor, a: Array | None = None, b: Array | None
     _check_pair("x", x, "y", y)
     if len(x) == len(y) and a is None and b is None:
         columns = torch.from_numpy(matching(_distances(x, y))).to(x.device)
-        return torch.linalg.vector_norm(_wide(x) - _wide(y)[columns], dim=1).mean()
+        lengths: Tensor = torch.linalg.vector_norm(_wide(x) - _wide(y)[columns], dim=1)
+        return lengths.mean()
     plan = wasserstein_1(x, y, a, b).plan
     distances = pairwise_distances(x, y)
     return (torch.from_numpy(plan).to(distances) * distances).sum()
@@ -190,7 +191,7 @@ def soft_c_transform(
     """
     _check_transform(cost, f)
     check_positive("epsilon", epsilon)
-    weights = _weights("a", a, len(f))
+    weights = as_weights("a", a, len(f))
     exponent = (f[:, None] - cost) / epsilon
     if weights is None:
         exponent = exponent - math.log(len(f))
@@ -216,7 +217,7 @@ def potentials(cost: Array, a: Array | None = None, b: Array | None = None) -> P
     them be.
     """
     C = _matrix("cost", cost)
-    left, right = _weights("a", a, C.shape[0]), _weights("b", b, C.shape[1])
+    left, right = as_weights("a", a, C.shape[0]), as_weights("b", b, C.shape[1])
     _, f = _network_simplex(C, left, right)
     rows = slice(None) if left is None else left > 0
     columns = slice(None) if right is None else right > 0
@@ -236,7 +237,7 @@ def kantorovich_potential(
     it to all of space. Arguments and errors as `wasserstein_1`.
     """
     f = potentials(_distances(x, y), a, b).f
-    points = _points("x", x)
+    points = as_points("x", x)
     return (f[:, None] - cdist(points, points)).max(axis=0), (f[:, None] - _distances(x, y)).max(axis=0)
 
 
@@ -318,7 +319,13 @@ def _matrix(name: str, value: Array) -> np.ndarray:
     return array
 
 
-def _points(name: str, value: Array) -> np.ndarray:
+def as_points(name: str, value: Array) -> Float64[np.ndarray, "n dim"]:
+    """Return points as float64 NumPy.
+
+    Raises:
+        TypeError: if they are not real numbers.
+        ValueError: if they are not 2-D, are none or are not finite.
+    """
     if np.ndim(value) != 2:
         raise ValueError(
             f"{name}: got the shape {tuple(value.shape)}; expected (points, dim); pictures become points by .flatten(1)"
@@ -327,7 +334,7 @@ def _points(name: str, value: Array) -> np.ndarray:
 
 
 def _distances(x: Array, y: Array) -> Float64[np.ndarray, "n m"]:
-    first, second = _points("x", x), _points("y", y)
+    first, second = as_points("x", x), as_points("y", y)
     if first.shape[1] != second.shape[1]:
         raise ValueError(
             f"x and y: got points of {first.shape[1]} and {second.shape[1]} coordinates; expected as many"
@@ -335,8 +342,13 @@ def _distances(x: Array, y: Array) -> Float64[np.ndarray, "n m"]:
     return np.asarray(cdist(first, second))
 
 
-def _weights(name: str, value: Array | None, size: int) -> np.ndarray | None:
-    """Return weights that sum to 1 in float64; None where all are equal."""
+def as_weights(name: str, value: Array | None, size: int) -> np.ndarray | None:
+    """Return weights that sum to 1 in float64; None where all are equal.
+
+    Raises:
+        TypeError: if they are not real numbers.
+        ValueError: if there is not one for each point, or they are negative, not finite or do not sum to 1.
+    """
     if value is None:
         return None
     weights = _array(name, value)
@@ -360,7 +372,7 @@ def _mean(name: str, values: Tensor, weights_name: str, weights: Tensor | None) 
         raise ValueError(
             f"{name}: got the shape {tuple(values.shape)}; expected one number a point, and a point"
         )
-    checked = _weights(weights_name, weights, len(values))
+    checked = as_weights(weights_name, weights, len(values))
     return values.mean() if checked is None else values @ torch.from_numpy(checked).to(values)
 
 

@@ -1,0 +1,249 @@
+"""How good generated samples are: in a classifier's features, and in pixels.
+
+In features: Fréchet distance (Heusel et al., arXiv 1706.08500), precision and recall (Kynkäänniemi et al., arXiv
+1904.06991). The classifier is trained here, on a named data set, and is not the Inception network: numbers of different
+classifiers do not compare, and each result says whose features it was measured in. In pixels: the share that is neither
+dark nor bright, and the distance to the data or to the centres of a clustering.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Float64
+from scipy.spatial.distance import cdist
+from torch import Tensor, nn
+
+from sjedu.data import Images, load_images
+from sjedu.data.images import ImageSet
+from sjedu.wgan.transport import Array, as_points
+
+# ---------------------------------------------------------------- the classifier whose features are compared
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """A classifier of a named data set, and its accuracy on that set's test pictures.
+
+    Attributes:
+        name: of the data set.
+        shape: of a picture: channels, rows, columns.
+        body: from pictures to features.
+        head: from features to the logits of the classes.
+        accuracy: 0 … 1.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    body: nn.Module
+    head: nn.Module
+    accuracy: float = float("nan")
+
+    @torch.no_grad()
+    def features(self, pictures: Tensor, *, chunk: int = 1000) -> Float[Tensor, "pictures features"]:
+        """Return the features of pictures in [0, 1], on the CPU.
+
+        Args:
+            pictures: (pictures, channels, rows, columns), or flattened, on any device.
+            chunk: how many to take at a time.
+
+        Raises:
+            ValueError: if the pictures have not the classifier's shape.
+        """
+        if pictures[:1].numel() != np.prod(self.shape):
+            wanted = ", ".join(map(str, self.shape))
+            raise ValueError(
+                f"pictures: got the shape {tuple(pictures.shape)}; expected (pictures, {wanted}), or the same flattened"
+            )
+        weight = next(self.body.parameters())
+        parts = torch.split(pictures.reshape(-1, *self.shape), chunk)
+        return torch.cat([self.body(part.to(weight)).cpu() for part in parts])
+
+    @torch.no_grad()
+    def classify(self, pictures: Tensor) -> Tensor:
+        """Return the class that each picture most looks like; arguments and errors as `features`."""
+        head = next(self.head.parameters())
+        logits: Tensor = self.head(self.features(pictures).to(head))
+        return logits.argmax(dim=1).cpu()
+
+
+def train_classifier(
+    name: ImageSet,
+    *,
+    seed: int = 0,
+    epochs: int | None = None,
+    folder: str | Path | None = None,
+    device: torch.device | str = "cpu",
+) -> Classifier:
+    """Train a classifier on the training pictures of a data set; the same seed and device give the same one.
+
+    Digits of 8x8 pixels get a perceptron with 64 features (a second on a CPU), larger pictures a small convolutional
+    network with 256 (a minute on a GPU). The random state of torch is left as it was.
+
+    Args:
+        name: a data set with labels: "digits", "mnist", "fashion_mnist" or "cifar10".
+        seed: of the weights and the order of the pictures.
+        epochs: how often each picture is seen; 60 for digits, 10 for the others by default.
+        folder: of data sets, see `sjedu.data.load_images`.
+        device: where to train, and where the classifier stays.
+
+    Raises:
+        ValueError: if there is no such data set, or it has no labels, or epochs is not positive.
+    """
+    train, test = (load_images(name, split, folder=folder) for split in ("train", "test"))
+    if len(train.classes) < 2:
+        raise ValueError(f"name: {name!r} has no labels to train a classifier on")
+    count = (60 if name == "digits" else 10) if epochs is None else epochs
+    if count < 1:
+        raise ValueError(f"epochs: got {count}; expected at least 1")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        classifier = _untrained(name, train).to(device)
+        _fit(classifier, train, count, device)
+    classifier.eval()
+    trained = Classifier(name, tuple(train.images.shape[1:]), classifier[0], classifier[1])
+    right = (trained.classify(test.images / 255) == test.labels).double().mean()
+    return Classifier(name, trained.shape, trained.body, trained.head, float(right))
+
+
+def _untrained(name: str, data: Images) -> nn.Sequential:
+    classes, channels = len(data.classes), data.images.shape[1]
+    if name == "digits":
+        body = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU())
+        return nn.Sequential(body, nn.Linear(64, classes))
+    widths = (64, 128, 256)
+    layers: list[nn.Module] = []
+    for inputs, outputs in zip((channels, *widths), widths, strict=False):
+        layers += [
+            nn.Conv2d(inputs, outputs, 3, padding=1),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        ]
+    body = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return nn.Sequential(body, nn.Linear(widths[-1], classes))
+
+
+def _fit(classifier: nn.Module, data: Images, epochs: int, device: torch.device | str) -> None:
+    optimiser = torch.optim.AdamW(classifier.parameters(), lr=3e-3)
+    pictures, labels = data.images.to(device), data.labels.to(device)
+    steps = epochs * -(-len(data) // 128)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps)
+    for _ in range(epochs):
+        for chosen in torch.split(torch.randperm(len(data)), 128):
+            loss = F.cross_entropy(classifier(pictures[chosen] / 255), labels[chosen])
+            optimiser.zero_grad()
+            torch.autograd.backward(loss)
+            optimiser.step()
+            schedule.step()
+
+
+# ---------------------------------------------------------------- samples as sets of features
+
+
+def frechet_distance(a: Array, b: Array) -> float:
+    """Return ``‖μ_a - μ_b‖² + Tr(A + B - 2 (A½ B A½)½)``: squared ``W₂`` of the Gaussians with their moments.
+
+    A and B are the unbiased covariances. The last trace is the sum of the singular values of ``R_a R_bᵀ``, where R is
+    the triangular factor of the centred samples, ``A = RᵀR``: no root of a matrix, and no complex rounding errors.
+
+    Args:
+        a: features of one sample, (n, features), n ≥ 2.
+        b: of another, (m, features).
+
+    Raises:
+        TypeError: if an argument is not real numbers.
+        ValueError: if it is not 2-D, has fewer than two rows or is not finite, or if there are not as many features.
+    """
+    first, second = _two_samples("a", a, "b", b, least=2)
+    R_a, R_b = (_triangular_factor(sample) for sample in (first, second))
+    means = np.square(first.mean(axis=0) - second.mean(axis=0)).sum()
+    common = np.linalg.svd(R_a @ R_b.T, compute_uv=False).sum()
+    return max(0.0, float(means + np.square(R_a).sum() + np.square(R_b).sum() - 2 * common))
+
+
+def _triangular_factor(sample: np.ndarray) -> np.ndarray:
+    centred = (sample - sample.mean(axis=0)) / np.sqrt(len(sample) - 1)
+    return np.asarray(np.linalg.qr(centred, mode="r"))
+
+
+def precision_recall(real: Array, fake: Array, k: int = 3) -> tuple[float, float]:
+    """Return the shares of fake samples among the real ones, and of real ones among the fake.
+
+    "Among" means in at least one of the balls around the others, each as large as to reach its k-th neighbour. The
+    first share says how believable the samples are, the second how much of the data's variety they have.
+
+    Args:
+        real: features, (n, features), n > k.
+        fake: features, (m, features), m > k.
+        k: the neighbour, not counting the sample itself.
+
+    Raises:
+        TypeError: if an argument is not real numbers.
+        ValueError: if it is not 2-D, has not more than k rows or is not finite, if there are not as many features, or
+            k is not positive.
+    """
+    if k < 1:
+        raise ValueError(f"k: got {k}; expected at least 1")
+    first, second = _two_samples("real", real, "fake", fake, least=k + 1)
+    between = cdist(first, second)
+    real_radius, fake_radius = (np.partition(cdist(s, s), k, axis=1)[:, k] for s in (first, second))
+    precision = (between <= real_radius[:, None]).any(axis=0).mean()
+    recall = (between <= fake_radius).any(axis=1).mean()
+    return float(precision), float(recall)
+
+
+# ---------------------------------------------------------------- samples as pixels
+
+
+def mid_grey(pictures: Array, low: float = 0.2, high: float = 0.8) -> float:
+    """Return the share of pixels strictly between low and high: what averaging makes, and ink does not.
+
+    Args:
+        pictures: of any shape, values in [0, 1].
+        low: darker ones count as dark.
+        high: brighter ones count as bright.
+
+    Raises:
+        ValueError: if there are no pixels, or not 0 ≤ low < high ≤ 1.
+    """
+    if not 0 <= low < high <= 1:
+        raise ValueError(f"low and high: got {low} and {high}; expected 0 ≤ low < high ≤ 1")
+    pixels = np.asarray(pictures.detach().cpu() if isinstance(pictures, Tensor) else pictures)
+    if not pixels.size:
+        raise ValueError(f"pictures: got the shape {pixels.shape}; expected a pixel at least")
+    return float(((pixels > low) & (pixels < high)).mean())
+
+
+def distance_to(samples: Array, reference: Array) -> float:
+    """Return the mean distance of the samples to the nearest point of the reference.
+
+    Args:
+        samples: (n, dim).
+        reference: (m, dim).
+
+    Raises:
+        TypeError: if an argument is not real numbers.
+        ValueError: if it is not 2-D, empty or not finite, or if the dimensions differ.
+    """
+    first, second = _two_samples("samples", samples, "reference", reference, least=1)
+    chunks = np.array_split(first, -(-len(first) // 1000))
+    return float(np.concatenate([cdist(chunk, second).min(axis=1) for chunk in chunks]).mean())
+
+
+def _two_samples(
+    first: str, a: Array, second: str, b: Array, least: int
+) -> tuple[Float64[np.ndarray, "n dim"], Float64[np.ndarray, "m dim"]]:
+    arrays = as_points(first, a), as_points(second, b)
+    for name, array in zip((first, second), arrays, strict=True):
+        if len(array) < least:
+            raise ValueError(f"{name}: got {len(array)} samples; expected at least {least}")
+    if arrays[0].shape[1] != arrays[1].shape[1]:
+        raise ValueError(
+            f"{first} and {second}: got {arrays[0].shape[1]} and {arrays[1].shape[1]} coordinates; expected as many"
+        )
+    return arrays
