@@ -269,9 +269,9 @@ def estimate(
     with Run("wgan", config, directory, resume=resume, progress=progress) as run:
         sample = draw(config)
         estimators = {name: Estimator(name, sample.x.shape[1], config) for name in config.critics}
-        critics = [each.critic for each in estimators.values()]
         drawn = Landscapes()
-        run.prepare(*critics, *(each.optimizer for each in estimators.values()), drawn)
+        parts: list[Any] = [part for each in estimators.values() for part in (each.critic, each.optimizer)]
+        run.prepare(drawn, *parts)
 
         for step in run.steps(config.steps):
             x = sample.x[batch_indices(step, len(sample.x), config.batch_size, config.seed)]

@@ -1,0 +1,379 @@
+"""The experiment: generators against critics, with every constraint and every loss, and the batch distance beside.
+
+`PRESETS` holds the numbers, `train` the whole loop::
+
+    cpu             digits, gradient penalty, in about a quarter of a minute
+    digits          the same for longer: the study of the claims C2, C3 and C6
+    ring            eight Gaussians in the plane and few critic steps: which constraint helps which loss (C8, C9)
+    static          no generator: critics that estimate the distance of two fixed samples (C1, C7, C11)
+    landscapes      the same on the ring, with the critics drawn: what the critic explorer shows
+    mnist           "digits" with real pictures and wider networks; so is fashion_mnist
+    gpu             CIFAR-10 with residual networks, as in the paper on gradient penalties
+    celeba          faces with DCGAN's networks, as in the paper that the article is about
+
+Any other pair of loss and constraint: ``--loss c_transform --constraint none``. Beside the loss, each run notes what
+the critic says of a batch, and the exact distance of that batch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from sjedu.data import load_images
+from sjedu.training import Record, Run, batch_indices
+from sjedu.wgan import critic as networks
+from sjedu.wgan.constraints import make_constraint
+from sjedu.wgan.estimation import StaticConfig, estimate, ring
+from sjedu.wgan.judge import PictureJudge, RingJudge
+from sjedu.wgan.losses import make_loss
+from sjedu.wgan.transport import wasserstein_1
+
+Dataset: TypeAlias = Literal["digits", "ring", "mnist", "fashion_mnist", "cifar10", "celeba"]
+LossName: TypeAlias = Literal[
+    "wasserstein", "non_saturating", "hinge", "c_transform", "soft_c_transform", "transport"
+]
+ConstraintName: TypeAlias = Literal["none", "clip", "spectral", "gp", "lp", "zero_gp", "r1"]
+
+_WITHOUT_STRENGTH = ("none", "spectral")
+
+
+@dataclass(frozen=True)
+class Config:
+    """All numbers of one run.
+
+    Attributes:
+        study: what the run is part of; its record's name begins with it.
+        dataset: what is generated; "ring" is points in the plane, the others are pictures.
+        loss: of the game; "transport" has no critic and moves the generator along the exact plan of each batch.
+        constraint: what keeps the critic Lipschitz.
+        strength: of the constraint: the bound of the weights for "clip", λ for "gp", "lp", "zero_gp" and "r1".
+        epsilon: of the softened transform, in units of distance; the other losses have none.
+        seed: of weights, data order and noise.
+        precision: "no" (float32), "bf16" or "fp16".
+        network: the kind of both networks.
+        width: of the hidden layers ("mlp"), or of the narrowest layer of channels ("dcgan", "resnet").
+        depth: hidden layers, for "mlp" only.
+        latent: numbers that the generator starts from.
+        steps: of the generator.
+        critic_steps: before each of them; 0 with "transport".
+        batch_size: real and generated examples a step, over all processes together.
+        optimizer: of both networks.
+        learning_rate: of both networks.
+        beta1: Adam's memory of the gradient; RMSprop has none.
+        measure_every: steps between two comparisons of the estimate with the exact distance of the batch.
+        samples: examples that the result is judged by.
+    """
+
+    study: str = "cpu"
+    dataset: Dataset = "digits"
+    loss: LossName = "wasserstein"
+    constraint: ConstraintName = "gp"
+    strength: float = 10.0
+    epsilon: float = 0.1
+    seed: int = 0
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    network: Literal["mlp", "dcgan", "resnet"] = "mlp"
+    width: int = 256
+    depth: int = 2
+    latent: int = 16
+    steps: int = 600
+    critic_steps: int = 5
+    batch_size: int = 64
+    optimizer: Literal["adam", "rmsprop"] = "adam"
+    learning_rate: float = 2e-4
+    beta1: float = 0.5
+    measure_every: int = 20
+    samples: int = 500
+
+    def __post_init__(self) -> None:
+        for name in ("width", "depth", "latent", "steps", "batch_size", "measure_every", "samples"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if (self.loss == "transport") != (self.critic_steps == 0):
+            raise ValueError(
+                f"critic_steps: got {self.critic_steps} with loss {self.loss!r}; expected 0 with 'transport',"
+                f" which has"
+                " no critic, and at least 1 otherwise"
+            )
+        if self.dataset == "ring" and self.network != "mlp":
+            raise ValueError(f"network: got {self.network!r} with dataset 'ring'; expected 'mlp'")
+
+    @property
+    def name(self) -> str:
+        """Of the run's record; a study that is called like its data set is named once."""
+        strength = "" if self.constraint in _WITHOUT_STRENGTH else f"{self.strength:g}"
+        constraint = () if self.constraint == "none" else (f"{self.constraint}{strength}",)
+        parts = (self.study, self.dataset, self.loss, *constraint, f"seed{self.seed}")
+        return "-".join(dict.fromkeys(parts))
+
+
+_CPU = Config()
+_PICTURES = dataclasses.replace(_CPU, study="mnist", dataset="mnist", width=512, latent=32, steps=1500)
+
+PRESETS: dict[str, Config | StaticConfig] = {
+    "cpu": _CPU,
+    "digits": dataclasses.replace(_CPU, study="digits", steps=800),
+    "ring": Config(
+        study="ring",
+        dataset="ring",
+        loss="non_saturating",
+        constraint="spectral",
+        width=64,
+        latent=8,
+        steps=1500,
+        critic_steps=1,
+        batch_size=128,
+        learning_rate=1e-3,
+        measure_every=50,
+        samples=2000,
+    ),
+    "static": StaticConfig(),
+    "landscapes": StaticConfig(
+        study="landscapes",
+        pair="ring",
+        critics=(
+            *(f"clip:{c:g}" for c in (0.01, 0.03, 0.1, 0.3)),
+            *(f"{kind}:{strength:g}" for kind in ("gp", "lp") for strength in (0.1, 1, 10, 100)),
+            "spectral",
+            "c_transform",
+            *(f"soft_c_transform:{epsilon:g}" for epsilon in (0.03, 0.1, 0.3, 1)),
+        ),
+        steps=1000,
+        hidden=(64, 64),
+        landscapes=(10, 100, 1000),
+    ),
+    "mnist": _PICTURES,
+    "fashion_mnist": dataclasses.replace(_PICTURES, study="fashion_mnist", dataset="fashion_mnist"),
+    "gpu": Config(
+        study="gpu",
+        dataset="cifar10",
+        network="resnet",
+        width=128,
+        latent=128,
+        steps=100_000,
+        learning_rate=2e-4,
+        beta1=0.0,
+        measure_every=100,
+        samples=10_000,
+    ),
+    "celeba": Config(
+        study="celeba",
+        dataset="celeba",
+        network="dcgan",
+        width=64,
+        latent=128,
+        steps=100_000,
+        learning_rate=1e-4,
+        beta1=0.0,
+        measure_every=100,
+        samples=10_000,
+    ),
+}
+
+
+def train(
+    config: Config | StaticConfig,
+    directory: str | Path | None = None,
+    *,
+    resume: bool = False,
+    progress: bool = True,
+) -> Record:
+    """Train a generator against a critic, and judge what it generates; or, for a `StaticConfig`, see `estimate`.
+
+    Args:
+        config: all numbers.
+        directory: where checkpoint, TensorBoard events and record go; None: nowhere.
+        resume: continue the run in that directory.
+        progress: show a bar.
+
+    Returns:
+        The record. Its curves are "estimate", what the critic says of a batch, and "batch", the exact distance of
+        that batch. Its metrics are the judge's, see `PictureJudge` and `RingJudge`, and for losses that estimate the
+        distance "ratio" (the median of estimate / batch) and "correlation" of the two curves.
+
+    Raises:
+        ValueError: if a number of the config does not fit; says which.
+        DataNotFound, DamagedData: if the pictures cannot be read.
+        CheckpointError: if the directory holds a run and `resume` is false, or none that fits and it is true.
+        NonFiniteLoss: if a loss becomes NaN or infinite; names the step.
+    """
+    if isinstance(config, StaticConfig):
+        return estimate(config, directory, resume=resume, progress=progress)
+    with Run("wgan", config, directory, resume=resume, progress=progress) as run:
+        task = load_task(config, run.device)
+        constraint = make_constraint(
+            config.constraint, None if config.constraint in _WITHOUT_STRENGTH else config.strength
+        )
+        game = make_loss(config.loss, config.epsilon if config.loss == "soft_c_transform" else None)
+        generator, critic = build_networks(config, task.shape)
+        critic = constraint.wrap(critic)
+        generator, critic, generator_optimizer, critic_optimizer = run.prepare(
+            generator, critic, _optimizer(generator, config), _optimizer(critic, config)
+        )
+        share = run.shard(torch.arange(config.batch_size))
+
+        for step in run.steps(config.steps):
+            critic.requires_grad_(True)
+            for turn in range(config.critic_steps):
+                real = task.batch(step * config.critic_steps + turn)[share]
+                with torch.no_grad():
+                    fake = generator(_noise(config, len(share), run.device))
+                loss = game.critic(critic, real, fake) + constraint.penalty(critic, real, fake)
+                run.backward(loss)
+                critic_optimizer.step()
+                constraint.after_step(critic)
+                critic_optimizer.zero_grad()
+
+            critic.requires_grad_(False)  # spares the generator's step the gradients that nobody uses
+            real = task.batch(config.steps * config.critic_steps + step)[share]
+            fake = generator(_noise(config, len(share), run.device))
+            loss = game.generator(critic, real, fake)
+            run.backward(loss)
+            generator_optimizer.step()
+            generator_optimizer.zero_grad()
+
+            if step % config.measure_every == 0:
+                with torch.no_grad():
+                    said = game.estimate(critic, real, fake)
+                run.log(estimate=said, batch=wasserstein_1(real.flatten(1), fake.flatten(1)).value)
+
+        metrics = task.judge.metrics(generate(generator, config, run.device))
+        if game.divergence == "W1":
+            metrics |= _comparison(run.history)
+        return run.finish(metrics, name=config.name, data=task.source)
+
+
+# ---------------------------------------------------------------- what is generated, by what, from what
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Examples to imitate, and a judge of imitations.
+
+    Attributes:
+        examples: points of the plane, or pictures of values 0 ... 255.
+        judge: gives the metrics of generated examples.
+        source: in a sentence, where the examples come from.
+        batch_size: examples a batch.
+        seed: of their order.
+    """
+
+    examples: Tensor
+    judge: RingJudge | PictureJudge
+    source: str
+    batch_size: int
+    seed: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one example."""
+        return tuple(self.examples.shape[1:])
+
+    def batch(self, number: int) -> Tensor:
+        """A batch of examples; pictures with values in [0, 1]."""
+        indices = batch_indices(number, len(self.examples), self.batch_size, self.seed)
+        chosen = self.examples[indices.to(self.examples.device)]
+        return chosen / 255 if chosen.dtype == torch.uint8 else chosen
+
+
+def load_task(config: Config, device: torch.device | str = "cpu") -> Task:
+    """Return what the config asks to imitate, with its examples on a device.
+
+    Raises:
+        DataNotFound, DamagedData: if the pictures cannot be read.
+    """
+    if config.dataset == "ring":
+        points = ring(20_000, torch.Generator().manual_seed(config.seed)).to(device)
+        source = "eight Gaussians of standard deviation 0.05 on a circle of radius 2, 20000 points"
+        return Task(points, RingJudge(), source, config.batch_size, config.seed)
+    images = load_images(config.dataset, "train")
+    return Task(
+        images.images.to(device), PictureJudge(config.dataset), images.source, config.batch_size, config.seed
+    )
+
+
+def build_networks(config: Config, shape: tuple[int, ...]) -> tuple[nn.Module, nn.Module]:
+    """Return the untrained generator and critic for examples of a shape."""
+    if config.network == "mlp":
+        hidden = (config.width,) * config.depth
+        generator: nn.Module = networks.mlp_generator(
+            config.latent, hidden, int(np.prod(shape)), squash=config.dataset != "ring"
+        )
+        if len(shape) > 1:
+            generator = nn.Sequential(generator, nn.Unflatten(1, shape))
+        return generator, networks.mlp_critic(int(np.prod(shape)), hidden)
+    channels, side, _ = shape
+    if config.network == "dcgan":
+        return (
+            networks.dcgan_generator(config.latent, channels, side, config.width),
+            networks.dcgan_critic(channels, side, config.width),
+        )
+    return (
+        networks.resnet_generator(config.latent, channels, side, config.width),
+        networks.resnet_critic(channels, side, config.width),
+    )
+
+
+def _optimizer(network: nn.Module, config: Config) -> torch.optim.Optimizer:
+    if config.optimizer == "rmsprop":
+        return torch.optim.RMSprop(network.parameters(), lr=config.learning_rate)
+    return torch.optim.Adam(network.parameters(), lr=config.learning_rate, betas=(config.beta1, 0.9))
+
+
+def _noise(config: Config, count: int, device: torch.device) -> Float[Tensor, "count latent"]:
+    return torch.randn(count, config.latent, device=device)
+
+
+@torch.no_grad()
+def generate(generator: nn.Module, config: Config, device: torch.device) -> Tensor:
+    """Return as many generated examples as the config judges by, on the CPU; the same noise for every run."""
+    generator.eval()
+    noise = torch.Generator().manual_seed(0)
+    latent = torch.randn(config.samples, config.latent, generator=noise)
+    made = [generator(part.to(device)).float().cpu() for part in torch.split(latent, 500)]
+    generator.train()
+    return torch.cat(made)
+
+
+def _comparison(history: list[dict[str, float | int]]) -> dict[str, float]:
+    """How the critic's estimates compare with the exact distances of the same batches."""
+    said, exact = (np.array([row[name] for row in history]) for name in ("estimate", "batch"))
+    found = {"ratio": float(np.median(said / exact))}
+    if min(np.ptp(said), np.ptp(exact)) > 0:
+        found["correlation"] = float(np.corrcoef(said, exact)[0, 1])
+    return {name: round(value, 4) for name, value in found.items()}
+
+
+def sweep(
+    config: Config,
+    games: tuple[dict[str, Any], ...],
+    seeds: tuple[int, ...],
+    directory: str | Path | None = None,
+    *,
+    progress: bool = True,
+) -> list[Record]:
+    """Train with every loss and constraint of ``games`` and every seed, all else equal; each in its own folder.
+
+    Args:
+        config: what all runs share.
+        games: for each, the fields of the config that it changes: {"loss": "hinge", "constraint": "none"}.
+        seeds: of the runs.
+        directory: for the folders; None: nowhere.
+        progress: show bars.
+
+    Raises:
+        What `train` raises.
+    """
+    runs = [dataclasses.replace(config, seed=seed, **game) for game in games for seed in seeds]
+    return [
+        train(each, None if directory is None else Path(directory) / each.name, progress=progress)
+        for each in runs
+    ]
