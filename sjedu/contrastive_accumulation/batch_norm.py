@@ -155,6 +155,7 @@ class _Sweep:
         self._complete = 0  # sites whose statistics are known
         self._from: int | None = None  # the first site with a graph; None: no graph
         self._contributions: list[Tensor] = []
+        self._draws = True  # the first walk
 
     @contextmanager
     def patched(self) -> Iterator[None]:
@@ -177,12 +178,10 @@ class _Sweep:
         """Collect the statistics of one layer after the other; the last walk arrives at the embeddings."""
         while True:
             found = [self._embed(k) for k in range(len(self.chunks))]
-            if all(h is not None for h in found):
+            walked, self._complete = self._complete, len(self.sites)
+            if walked == len(self.sites):
                 forget_casts()
-                return [h for h in found if h is not None]
-            if any(h is not None for h in found):
-                raise RuntimeError("encoder: only some micro-batches used a batch norm; expected all or none")
-            self._complete = len(self.sites)
+                return found
 
     def backward(self, gradients: Sequence[Tensor]) -> None:
         """Derive by the statistics of the last layer first, and at last by the parameters."""
@@ -200,9 +199,11 @@ class _Sweep:
         for k, gradient in enumerate(gradients):
             self._bracket(k, gradient, -1).backward()  # type: ignore[no-untyped-call]
 
-    def _embed(self, k: int) -> Tensor | None:
-        """The embeddings of a micro-batch, or None if it ended at a layer whose statistics are collected."""
-        if len(self._states) <= k:
+    def _embed(self, k: int) -> Tensor:
+        """The embeddings of a micro-batch; of no meaning if a layer's statistics are still being collected."""
+        # The first walk goes all the way, so that each micro-batch starts where the one before has ended its draws.
+        self._draws = len(self._states) <= k
+        if self._draws:
             self._states.append(RandomState.now(self.devices))
         else:
             self._states[k].restore()
@@ -211,7 +212,11 @@ class _Sweep:
             try:
                 found: Tensor = call(self.encoder, self.chunks[k])
             except _Reached:
-                return None
+                return torch.empty(0)
+        if self._calls < len(self.sites):
+            raise RuntimeError(
+                "encoder: micro-batches used different numbers of batch norms; expected as many in each"
+            )
         return found
 
     def _bracket(self, k: int, gradient: Tensor, first: int) -> Tensor:
@@ -225,21 +230,31 @@ class _Sweep:
 
     def _batch_norm(self, layer: BatchNorm, x: Tensor) -> Tensor:
         number, self._calls = self._calls, self._calls + 1
-        if number == len(self.sites) and self._from is None:
-            self.sites.append(_Site.before(layer, x))
-        if number >= len(self.sites) or self.sites[number].layer is not layer:
-            raise RuntimeError(
-                "encoder: it used its batch norms in different orders; expected always the same"
-            )
-        site = self.sites[number]
-        if number >= self._complete:
-            site.add(x)
-            raise _Reached
+        if number >= self._complete and self._from is None:
+            return self._collect(number, layer, x)
+        site = self._expect(number, layer)
         if self._from is not None and number >= self._from:
             torch.set_grad_enabled(True)  # until the end of the forward pass
             if number > self._from:
                 self._contributions.append(site.contribution(x))
         return site.normalise(x)
+
+    def _collect(self, number: int, layer: BatchNorm, x: Tensor) -> Tensor:
+        """Add a micro-batch to the statistics of the first layer that does not know them yet."""
+        if number == self._complete:
+            if number == len(self.sites):
+                self.sites.append(_Site.before(layer, x))
+            self._expect(number, layer).add(x)
+        if not self._draws:
+            raise _Reached
+        return x  # what follows matters for its random draws only
+
+    def _expect(self, number: int, layer: BatchNorm) -> _Site:
+        if number >= len(self.sites) or self.sites[number].layer is not layer:
+            raise RuntimeError(
+                "encoder: it used its batch norms in different orders; expected always the same"
+            )
+        return self.sites[number]
 
 
 def _wide(x: Tensor) -> Tensor:
