@@ -25,6 +25,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import torch
 from jaxtyping import Float
+from PIL import Image
 from torch import Tensor, nn
 
 from sjedu.data import load_images
@@ -43,6 +44,7 @@ LossName: TypeAlias = Literal[
 ConstraintName: TypeAlias = Literal["none", "clip", "spectral", "gp", "lp", "zero_gp", "r1"]
 
 _WITHOUT_STRENGTH = ("none", "spectral")
+ROW = 16  # generated pictures that a run keeps to be looked at
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ def train(
 
     Args:
         config: all numbers.
-        directory: where checkpoint, TensorBoard events and record go; None: nowhere.
+        directory: where checkpoint, TensorBoard events, record and a row of samples go; None: nowhere.
         resume: continue the run in that directory.
         progress: show a bar.
 
@@ -245,7 +247,10 @@ def train(
                     said = game.estimate(critic, real, fake)
                 run.log(estimate=said, batch=wasserstein_1(real.flatten(1), fake.flatten(1)).value)
 
-        metrics = task.judge.metrics(generate(generator, config, run.device))
+        made = generate(generator, config, run.device)
+        if directory is not None and run.is_main and made.ndim == 4:
+            save_row(made[:ROW], Path(directory) / f"{config.name}.png")
+        metrics = task.judge.metrics(made)
         if game.divergence == "W1":
             metrics |= _comparison(run.history)
         return run.finish(metrics, name=config.name, data=task.source)
@@ -341,6 +346,12 @@ def generate(generator: nn.Module, config: Config, device: torch.device) -> Tens
     made = [generator(part.to(device)).float().cpu() for part in torch.split(latent, 500)]
     generator.train()
     return torch.cat(made)
+
+
+def save_row(pictures: Float[Tensor, "pictures channels rows columns"], path: Path) -> None:
+    """Write pictures of values in [0, 1] side by side as one PNG, in grey or in colour."""
+    row = torch.cat([*pictures], dim=2).mul(255).round().to(torch.uint8)
+    Image.fromarray((row[0] if len(row) == 1 else row.permute(1, 2, 0)).numpy()).save(path, optimize=True)
 
 
 def _comparison(history: list[dict[str, float | int]]) -> dict[str, float]:
