@@ -251,7 +251,7 @@ def train(
         if directory is not None and run.is_main and made.ndim == 4:
             save_row(made[:ROW], Path(directory) / f"{config.name}.png")
         metrics = task.judge.metrics(made)
-        if game.divergence == "W1":
+        if game.divergence in ("W1", "OT"):  # the others do not estimate a distance
             metrics |= _comparison(run.history)
         return run.finish(metrics, name=config.name, data=task.source)
 
