@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
@@ -108,7 +109,9 @@ def shifted_uniforms(theta: Scalar) -> tuple[sp.Expr, sp.Expr]:
 
 def quantile_distance(first: sp.Expr, second: sp.Expr, u: sp.Symbol) -> sp.Expr:
     """Return ``W₁ = ∫₀¹ |F⁻¹(u) - G⁻¹(u)| du`` of two distributions on the line, from their quantile functions."""
-    return sp.integrate(sp.Abs(sp.simplify(first - second)), (u, 0, 1))
+    apart = sp.Abs(sp.simplify(first - second))
+    # Sympy would split a constant with an unknown sign into cases.
+    return sp.integrate(apart, (u, 0, 1)) if apart.has(u) else apart
 
 
 # ---------------------------------------------------------------- duality, by linear programming
@@ -405,6 +408,7 @@ def _assigned(C: np.ndarray) -> float:
 # ---------------------------------------------------------------- what arguments must be
 
 
+@cache
 def _limits(name: str) -> tuple[float, float]:
     f = F_DIVERGENCES[name]
     return float(sp.limit(f, t, 0, "+")), float(sp.limit(f / t, t, sp.oo))

@@ -314,7 +314,7 @@ def _matrix(name: str, value: Array) -> np.ndarray:
         )
     if not np.isfinite(array).all():
         raise ValueError(
-            f"{name}: {np.count_nonzero(~np.isfinite(array))} entries are NaN or infinite; all must be finite"
+            f"{name}: {np.count_nonzero(~np.isfinite(array))} numbers are NaN or infinite; all must be finite"
         )
     return array
 
