@@ -405,7 +405,8 @@ def _expect_same(found: Tensor, before: Tensor) -> None:
     deviation = float((found.float() - before.float()).norm()), float(before.float().norm())
     if deviation[0] > tolerance * deviation[1]:
         raise RuntimeError(
-            f"encoders: the second pass gave other embeddings than the first (off by {deviation[0] / deviation[1]:.2g}"
+            "encoders: the second pass gave other embeddings than the first (off by"
+            f" {deviation[0] / deviation[1]:.2g}"
             " of their norm): a layer changes its state in forward, or draws from a generator of its own"
         )
 

@@ -117,7 +117,7 @@ class _Site:
         return normal.to(x.dtype)
 
     def contribution(self, x: Tensor) -> Tensor:
-        """Return ⟨m, m̄⟩ of these samples; that the variance moves with the mean, too, adds up to 0 over the batch."""
+        """Return ⟨m, m̄⟩ of these samples (that the variance moves with the mean adds up to 0 over the batch)."""
         assert self.by_mean is not None
         assert self.by_variance is not None
         shape = (1, -1, *[1] * (x.ndim - 2))

@@ -99,7 +99,8 @@ def _coef_rows(answer: Answer) -> None:
     off = float(found.sum(dim=1).abs().max())
     _expect(
         off < CLOSE,
-        f"a row of c must sum to 0 (p and t both sum to 1), yours is off by {off:.2g}: is the softmax over rows, and the"
+        f"a row of c must sum to 0 (p and t both sum to 1), yours is off by {off:.2g}: is the softmax over rows,"
+        " and the"
         " sign p − t?",
     )
 
@@ -115,7 +116,8 @@ def _coef_several(answer: Answer) -> None:
     error = _error(answer(s, t), _coef_by_autograd(s, t))
     _expect(
         error < CLOSE,
-        f"with several positives a row it is wrong (relative error {error:.2g}): the normaliser stands once for each of"
+        f"with several positives a row it is wrong (relative error {error:.2g}): the normaliser stands once for"
+        " each of"
         " them, so p gets the factor Σ t of its row.",
     )
 
@@ -186,7 +188,8 @@ def _target_asymmetric(answer: Answer) -> None:
     error = _error(answer(h, t, 0.3), _target_by_autograd(h, t, 0.3))
     _expect(
         error < CLOSE,
-        f"for labels that are not symmetric, with two positives in one row, it is wrong (relative error {error:.2g}).",
+        "for labels that are not symmetric, with two positives in one row, it is wrong (relative error"
+        f" {error:.2g}).",
     )
 
 
@@ -270,7 +273,8 @@ def _step_short_chunk(answer: Answer) -> None:
     error = _error(_flat(model), wanted)
     _expect(
         error < CLOSE,
-        f"with chunks of 7 and 5 it is wrong (relative error {error:.2g}): sum over samples, do not take chunk means.",
+        f"with chunks of 7 and 5 it is wrong (relative error {error:.2g}): sum over samples, do not take chunk"
+        " means.",
     )
 
 
@@ -517,7 +521,8 @@ _ALL = (
         id="1",
         title="The coefficients",
         task="Return $c_{ij} = \\partial\\mathcal L/\\partial s_{ij}$ for $\\mathcal L = -\\sum_{ij} t_{ij}\\log p_{ij}$ with the softmax"
-        " $p$ over rows. Rows of `t` may sum to anything (several positives), and `s` may hold $-\\infty$ for masked pairs.",
+        " $p$ over rows. Rows of `t` may sum to anything (several positives), and `s` may hold $-\\infty$ for"
+        " masked pairs.",
         hint="Write $\\log p_{ij} = s_{ij} - \\log\\sum_k e^{s_{ik}}$ and collect: how often does the second term of row $i$ stand"
         " there?",
         stub='''def coef(s, t):

@@ -3,9 +3,11 @@
 `PRESETS` holds the numbers, `train` the whole loop::
 
     cpu       the halves of digits, batches of 512 pairs: full, exact in micro-batches, or naive (C8)
-    dropout   digits seen twice under two dropout masks, as SimCSE does: with the masks replayed or not (C6)
+    dropout   digits seen twice under two dropout masks: with the masks replayed or not
+    simcse    the same with questions of the embedded grammar and a small Transformer (unsupervised SimCSE)
     mnist     "cpu" with real pictures
     gpu       SimCLR on CIFAR-10: ResNet-18 with group norms, batches of 4096 in micro-batches of 128
+    gpu_text  SimCSE on the sentences of the Chinese STS-B, with a pretrained model by name
 """
 
 from __future__ import annotations
@@ -14,21 +16,29 @@ import dataclasses
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 
 from sjedu.contrastive_accumulation.accumulation import accumulate
-from sjedu.contrastive_accumulation.encoders import ResNet, mlp
+from sjedu.contrastive_accumulation.encoders import PretrainedEncoder, ResNet, SentenceEncoder, mlp
 from sjedu.contrastive_accumulation.losses import info_nce
+from sjedu.contrastive_accumulation.sentences import (
+    LONGEST,
+    SENTENCE_SETS,
+    Characters,
+    SentencesTask,
+    pretrained_tokens,
+)
 from sjedu.contrastive_accumulation.tasks import HalvesTask, Task, ViewsTask
 from sjedu.data import Images, load_images
 from sjedu.training import Record, Run
 
 TaskName: TypeAlias = Literal["halves", "views", "dropout"]
 Method: TypeAlias = Literal["full", "exact", "careless", "naive"]
+_SPLITS: tuple[Literal["train"], Literal["test"]] = ("train", "test")
 
 
 @dataclass(frozen=True)
@@ -37,17 +47,19 @@ class Config:
 
     Attributes:
         study: what the run is part of; its record's name begins with it.
-        task: "halves" of pictures, two random "views", or the picture itself twice, under "dropout".
-        dataset: of pictures.
+        task: "halves" of pictures, two random "views", or the same picture or sentence twice, under "dropout".
+        dataset: of pictures, or of sentences ("questions", "sts_b").
         method: "full" is one graph over the batch; "exact" is `accumulate`; "careless" is that with new dropout
             masks in the second pass; "naive" adds up the gradients of the micro-batches' own losses.
         micro_batch: pairs at a time, of all methods but "full".
         seed: of weights, data order, noise and dropout.
         precision: "no" (float32), "bf16" or "fp16".
-        encoder: "mlp", or "resnet" (18 layers, group norms).
+        encoder: "mlp" or "resnet" (18 layers, group norms) for pictures; for sentences "transformer", or the name of
+            a model of 🤗 Transformers, whose sizes and dropout are its own.
         width: of the hidden layers, or of the ResNet's first stage.
+        layers: of the Transformer.
         dim: of the embeddings.
-        dropout: in the MLP.
+        dropout: in the MLP or the Transformer.
         temperature: of the loss.
         batch_size: pairs a step, over all processes together.
         steps: of the optimiser.
@@ -59,13 +71,14 @@ class Config:
 
     study: str = "cpu"
     task: TaskName = "halves"
-    dataset: Literal["digits", "mnist", "fashion_mnist", "cifar10"] = "digits"
+    dataset: Literal["digits", "mnist", "fashion_mnist", "cifar10", "questions", "sts_b"] = "digits"
     method: Method = "exact"
     micro_batch: int = 16
     seed: int = 0
     precision: Literal["no", "bf16", "fp16"] = "no"
-    encoder: Literal["mlp", "resnet"] = "mlp"
+    encoder: str = "mlp"
     width: int = 256
+    layers: int = 2
     dim: int = 32
     dropout: float = 0.0
     temperature: float = 0.1
@@ -79,9 +92,18 @@ class Config:
     def __post_init__(self) -> None:
         if (self.task == "dropout") != (self.dropout > 0):
             raise ValueError(
-                f"dropout: got {self.dropout} with task {self.task!r}; expected more than 0 for 'dropout', whose views"
+                f"dropout: got {self.dropout} with task {self.task!r}; expected more than 0 for 'dropout', whose"
+                " views"
                 " differ in nothing else, and 0 for the others"
             )
+        if (self.dataset in SENTENCE_SETS) == (self.encoder in ("mlp", "resnet")):
+            raise ValueError(
+                f"encoder: got {self.encoder!r} with dataset {self.dataset!r}; expected 'mlp' or 'resnet' for"
+                " pictures,"
+                " and 'transformer' or a model's name for sentences"
+            )
+        if self.dataset in SENTENCE_SETS and self.task != "dropout":
+            raise ValueError(f"task: got {self.task!r} with sentences; expected 'dropout'")
         if self.method != "full" and not 1 <= self.micro_batch <= self.batch_size:
             raise ValueError(
                 f"micro_batch: got {self.micro_batch}; expected 1 to {self.batch_size} (batch_size)"
@@ -100,6 +122,19 @@ PRESETS: dict[str, Config] = {
     "dropout": dataclasses.replace(
         _CPU, study="dropout", task="dropout", dropout=0.3, batch_size=256, steps=150, width=128
     ),
+    "simcse": dataclasses.replace(
+        _CPU,
+        study="simcse",
+        task="dropout",
+        dataset="questions",
+        encoder="transformer",
+        width=64,
+        dropout=0.1,
+        temperature=0.05,
+        batch_size=128,
+        steps=40,
+        micro_batch=32,
+    ),
     "mnist": dataclasses.replace(_CPU, study="mnist", dataset="mnist", steps=400),
     "gpu": Config(
         study="gpu",
@@ -116,6 +151,21 @@ PRESETS: dict[str, Config] = {
         learning_rate=1e-3,
         warmup=0.05,
         weight_decay=1e-4,
+        clip=1.0,
+    ),
+    "gpu_text": Config(
+        study="gpu_text",
+        task="dropout",
+        dataset="sts_b",
+        micro_batch=64,
+        precision="bf16",
+        encoder="bert-base-chinese",
+        dropout=0.1,
+        temperature=0.05,
+        batch_size=512,
+        steps=100,  # five epochs of about 10,000 sentences
+        learning_rate=3e-5,
+        warmup=0.1,
         clip=1.0,
     ),
 }
@@ -149,7 +199,7 @@ def train(
                 " loss compares the pairs of all of them"
             )
         task = load_task(config, run.device)
-        models = build_encoders(config)
+        models = build_encoders(config, task)
         optimizer = torch.optim.AdamW(
             (p for model in models for p in model.parameters()),
             lr=config.learning_rate,
@@ -225,14 +275,32 @@ def load_task(config: Config, device: torch.device | str = "cpu") -> Task:
     Raises:
         DataNotFound, DamagedData: if the data cannot be read.
     """
-    training, held_out = (_moved(load_images(config.dataset, split), device) for split in ("train", "test"))
+    if config.dataset in SENTENCE_SETS:
+        graded = SENTENCE_SETS[config.dataset]()
+        own = config.encoder == "transformer"
+        tokenize = Characters(graded.sentences) if own else pretrained_tokens(config.encoder)
+        return SentencesTask(graded, tokenize, config.batch_size, config.seed, device)
+    training, held_out = (_moved(load_images(cast(Any, config.dataset), split), device) for split in _SPLITS)
     if config.task == "halves":
         return HalvesTask(training, held_out, config.batch_size, config.seed, config.temperature)
     return ViewsTask(training, held_out, config.batch_size, config.seed, config.task == "views")
 
 
-def build_encoders(config: Config) -> list[nn.Module]:
-    """Return the untrained encoders: two for halves, else one that sees both views."""
+def build_encoders(config: Config, task: Task | None = None) -> list[nn.Module]:
+    """Return the untrained encoders: two for halves, else one that sees both views.
+
+    Raises:
+        ValueError: if the encoder is a Transformer of ours, and the task with its tokens is not given.
+    """
+    if config.encoder == "transformer":
+        if not (isinstance(task, SentencesTask) and isinstance(task.tokenize, Characters)):
+            raise ValueError(
+                f"task: got {type(task).__name__}; expected the task whose characters are to be embedded"
+            )
+        vocabulary = len(task.tokenize)
+        return [SentenceEncoder(vocabulary, config.width, config.layers, config.dim, config.dropout, LONGEST)]
+    if config.encoder not in ("mlp", "resnet"):
+        return [PretrainedEncoder(config.encoder)]
     channels, side = (3, 32) if config.dataset == "cifar10" else (1, 8 if config.dataset == "digits" else 28)
     if config.encoder == "resnet":
         return [ResNet(channels, config.width, config.dim) for _ in range(1 + (config.task == "halves"))]

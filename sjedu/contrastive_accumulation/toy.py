@@ -73,7 +73,7 @@ def gradient(model: nn.Module, backward: Callable[[], object]) -> Flat:
 
 
 def full(model: nn.Module, x: Sequence[Tensor], chunk: int | None = None) -> Flat:
-    """Return the gradient of the loss of the whole batch in one graph, encoded in chunks that draw their own masks."""
+    """Return the gradient of the whole batch in one graph; it is encoded in chunks that draw their own masks."""
 
     def backward() -> None:
         h = [torch.cat([model(part) for part in torch.split(view, chunk or len(view))]) for view in x]
