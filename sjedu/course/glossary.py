@@ -90,8 +90,34 @@ WGAN = (
     Term("weight clipping", "权重裁剪", "keeping every weight within ±c"),
 )
 
+CONTRASTIVE_ACCUMULATION = (
+    Term("batch normalisation", "批归一化（BN）", "scales each unit by mean and variance over the batch"),
+    Term("contrastive learning", "对比学习", "brings what belongs together nearer than everything else"),
+    Term("dropout", "Dropout（随机失活）", "sets random units to 0 while training"),
+    Term("gradient accumulation", "梯度累积", "adding up gradients of small batches before one step"),
+    Term("inner product", "内积", "the similarity of two embeddings"),
+    Term("log-sum-exp", "对数求和指数", "log Σ exp s; its derivative is the softmax"),
+    Term("micro-batch, chunk", "小批、分块", "the samples whose graph is held at one time"),
+    Term("negative", "负样本", "a sample that an anchor must not be matched with"),
+    Term("one-hot", "one-hot（独热）", "one entry is 1 and all others 0"),
+    Term("positive", "正样本", "the sample that an anchor belongs to"),
+    Term(
+        "random state", "随机状态", "where a random number generator stands; put back, it repeats its draws"
+    ),
+    Term("similarity", "相似度", "how well two samples fit: an inner product over the temperature"),
+    Term("stop-gradient, detach", "停止梯度（sg）", "a value that is used and not differentiated"),
+    Term("streaming", "分块流式计算", "computing with a few rows of a matrix at a time"),
+    Term("surrogate", "代理损失", "another function with the same gradient here"),
+    Term("temperature", "温度", "what similarities are divided by"),
+    Term("two towers", "双塔", "two encoders whose embeddings are compared"),
+)
+
 #: The terms of each lesson by its room.
-TERMS: dict[str, tuple[Term, ...]] = {"rope_2d": ROPE_2D, "wgan": WGAN}
+TERMS: dict[str, tuple[Term, ...]] = {
+    "contrastive_accumulation": CONTRASTIVE_ACCUMULATION,
+    "rope_2d": ROPE_2D,
+    "wgan": WGAN,
+}
 
 
 def glossary(room: str | None = None) -> Table:

@@ -301,15 +301,19 @@ LESSONS = (
                 "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup",
                 "2101.06983",
             ),
+            Paper(
+                "Gao, Yao, Chen", "SimCSE: Simple Contrastive Learning of Sentence Embeddings", "2104.08821"
+            ),
         ),
         question="Can the gradient of a large contrastive batch be had, exactly, in the memory"
         " of a small one?",
         you_will=(
             "see why adding up the gradients of small batches optimises another loss",
             "derive and use the two-pass gradient that equals the big batch's",
-            "keep it exact under dropout, and know where it breaks",
+            "keep it exact under dropout and in several processes, and know what batch norm costs",
+            "stream a loss over N × N pairs in memory that grows with N",
         ),
-        minutes=60,
+        minutes=75,
     ),
     Lesson(
         number=8,
