@@ -79,7 +79,7 @@ def k_medians(x: Array, k: int, seed: int = 0) -> Float64[np.ndarray, "k dim"]:
     for _ in range(_MOST_STEPS):
         distances = cdist(points, centres)
         labels, nearest = distances.argmin(axis=1), distances.min(axis=1)
-        if nearest.mean() >= cost * (1 - 1e-9):
+        if not 0 < nearest.mean() < cost * (1 - 1e-9):
             break
         cost = nearest.mean()
         # Points on their centre would get an infinite weight; a floor far below any distance keeps it finite.

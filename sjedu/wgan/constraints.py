@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrizations import spectral_norm
 
-from sjedu.wgan.transport import check_positive
+from sjedu.wgan.transport import Number, check_positive
 
 Critic: TypeAlias = Callable[[Tensor], Tensor]
 Where: TypeAlias = Literal["between", "real", "fake"]
@@ -61,7 +61,7 @@ class WeightClipping(Constraint):
         ValueError: if the bound is not a positive number.
     """
 
-    bound: float = 0.01
+    bound: Number = 0.01
 
     def __post_init__(self) -> None:
         check_positive("bound", self.bound)
@@ -126,8 +126,8 @@ class GradientPenalty(Constraint):
         ValueError: if weight or centre is negative or not finite, or there is no such place.
     """
 
-    weight: float = 10.0
-    centre: float = 1.0
+    weight: Number = 10.0
+    centre: Number = 1.0
     one_sided: bool = False
     where: Where = "between"
 
@@ -195,7 +195,7 @@ def empirical_lipschitz(critic: Critic, points: Float[Tensor, batch * shape]) ->
 
 
 #: How to make each constraint from its one strength; None where it has none.
-CONSTRAINTS: dict[str, Callable[[float], Constraint]] = {
+CONSTRAINTS: dict[str, Callable[[Number], Constraint]] = {
     "none": lambda _: Unconstrained(),
     "clip": WeightClipping,
     "spectral": lambda _: SpectralNormalisation(),
@@ -209,7 +209,7 @@ CONSTRAINTS: dict[str, Callable[[float], Constraint]] = {
 STRENGTHS: dict[str, float] = {"clip": 0.01, "gp": 10.0, "lp": 10.0, "zero_gp": 0.5, "r1": 0.5}
 
 
-def make_constraint(name: str, strength: float | None = None) -> Constraint:
+def make_constraint(name: str, strength: Number | None = None) -> Constraint:
     """Return the constraint of that name.
 
     Args:

@@ -33,6 +33,7 @@ from torch import Tensor
 
 from sjedu.wgan.constraints import Critic
 from sjedu.wgan.transport import (
+    Number,
     c_transform,
     check_positive,
     dual_value,
@@ -123,7 +124,7 @@ class SoftCTransform(CTransform):
     """
 
     divergence: ClassVar[str] = "OT"
-    epsilon: float = 0.1
+    epsilon: Number = 0.1
 
     def __post_init__(self) -> None:
         check_positive("epsilon", self.epsilon)
@@ -203,7 +204,7 @@ LOSSES: dict[str, type[Loss]] = {
 }
 
 
-def make_loss(name: str, epsilon: float | None = None) -> Loss:
+def make_loss(name: str, epsilon: Number | None = None) -> Loss:
     """Return the loss of that name.
 
     Args:
