@@ -5,10 +5,11 @@
     mnist/, fashion_mnist/   train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, and t10k-... for the test
                              (a folder with only a part of the test pictures calls them t8k-... or the like)
     cifar10/                 cifar-10-binary.tar.gz; or cifar10_jpeg/train*.npz and test*.npz, JPEG copies
+    cifar100/                cifar-100-binary.tar.gz
     celeba/                  img_align_celeba.zip and list_eval_partition.txt; this one is never downloaded
 
 and otherwise downloaded from their publishers with `pooch` (``pip install 'sjedu[data]'``): plain files with
-published digests, which a hub of repackaged data sets does not give. CIFAR-10 is read from its *binary*
+published digests, which a hub of repackaged data sets does not give. CIFAR is read from its *binary*
 version, because the Python version is a pickle, and unpickling runs whatever the file says.
 """
 
@@ -44,7 +45,7 @@ from sjedu.data.files import (
     obtain,
 )
 
-ImageSet: TypeAlias = Literal["digits", "mnist", "fashion_mnist", "cifar10", "celeba"]
+ImageSet: TypeAlias = Literal["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "celeba"]
 Split: TypeAlias = Literal["train", "test"]
 
 
@@ -81,7 +82,7 @@ def load_images(name: ImageSet, split: Split, *, folder: str | Path | None = Non
     """Return the training or the test pictures of a data set.
 
     Args:
-        name: "digits", "mnist", "fashion_mnist", "cifar10" or "celeba" (faces without labels, 64x64).
+        name: "digits", "mnist", "fashion_mnist", "cifar10", "cifar100" or "celeba" (faces without labels, 64x64).
         split: "train" or "test".
         folder: of data sets; by default the one that the environment variable SJEDU_DATA names.
 
@@ -210,7 +211,7 @@ def read_idx(path: Path, axes: int) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy()
 
 
-# ---------------------------------------------------------------- CIFAR-10
+# ---------------------------------------------------------------- CIFAR-10 and CIFAR-100
 
 _CIFAR10 = Remote(
     "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530"
@@ -248,27 +249,95 @@ def _cifar10(split: str, folder: Path | None) -> Images:
     )
 
 
-def read_cifar(path: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Read pictures and labels from the binary version's archive: records of 1 + 3·32·32 bytes.
+_CIFAR100 = Remote(
+    "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz", "03b5dce01913d631647c71ecec9e9cb8"
+)
+_CIFAR100_CLASSES = (
+    *("apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle"),
+    *("bowl", "boy", "bridge", "bus", "butterfly", "camel", "can", "castle", "caterpillar", "cattle"),
+    *("chair", "chimpanzee", "clock", "cloud", "cockroach", "couch", "crab", "crocodile", "cup", "dinosaur"),
+    *("dolphin", "elephant", "flatfish", "forest", "fox", "girl", "hamster", "house", "kangaroo", "keyboard"),
+    *(
+        "lamp",
+        "lawn_mower",
+        "leopard",
+        "lion",
+        "lizard",
+        "lobster",
+        "man",
+        "maple_tree",
+        "motorcycle",
+        "mountain",
+    ),
+    *(
+        "mouse",
+        "mushroom",
+        "oak_tree",
+        "orange",
+        "orchid",
+        "otter",
+        "palm_tree",
+        "pear",
+        "pickup_truck",
+        "pine_tree",
+    ),
+    *("plain", "plate", "poppy", "porcupine", "possum", "rabbit", "raccoon", "ray", "road", "rocket"),
+    *("rose", "sea", "seal", "shark", "shrew", "skunk", "skyscraper", "snail", "snake", "spider"),
+    *(
+        "squirrel",
+        "streetcar",
+        "sunflower",
+        "sweet_pepper",
+        "table",
+        "tank",
+        "telephone",
+        "television",
+        "tiger",
+        "tractor",
+    ),
+    *("train", "trout", "tulip", "turtle", "wardrobe", "whale", "willow_tree", "wolf", "woman", "worm"),
+)
+
+
+def _cifar100(split: str, folder: Path | None) -> Images:
+    file = obtain(folder, [f"cifar100/{_CIFAR100.name}", _CIFAR100.name], _CIFAR100)
+    pixels, labels = read_cifar(file.path, split, classes=100)
+    return Images(
+        torch.from_numpy(pixels),
+        torch.from_numpy(labels),
+        _CIFAR100_CLASSES,
+        f"CIFAR-100 (Krizhevsky 2009): {len(pixels)} {split} pictures, {_authenticity([file])}",
+    )
+
+
+def read_cifar(path: Path, split: str, classes: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    """Read pictures and labels from the binary version's archive: records of labels and 3·32·32 pixels.
+
+    CIFAR-10 has one byte for the label, CIFAR-100 two, of which the second is the class.
 
     Raises:
         DamagedData: if the archive or a file in it is damaged.
     """
-    names = [f"data_batch_{i}.bin" for i in range(1, 6)] if split == "train" else ["test_batch.bin"]
+    if classes == 100:
+        names = [f"cifar-100-binary/{split}.bin"]
+    else:
+        batches = [f"data_batch_{i}" for i in range(1, 6)] if split == "train" else ["test_batch"]
+        names = [f"cifar-10-batches-bin/{batch}.bin" for batch in batches]
     records = []
     try:
         with tarfile.open(path) as archive:
             for name in names:
-                member = archive.extractfile(f"cifar-10-batches-bin/{name}")
+                member = archive.extractfile(name)
                 records.append(b"" if member is None else member.read())
     except (tarfile.TarError, KeyError, OSError, EOFError, zlib.error) as error:
-        raise DamagedData(path, f"not the archive of CIFAR-10's binary version ({error})") from error
-    content = b"".join(records)
-    if not content or len(content) % 3073:
-        raise DamagedData(path, f"{len(content)} bytes in {', '.join(names)}; expected records of 3073")
-    table = np.frombuffer(content, np.uint8).reshape(-1, 3073)
-    _check_labels(path, table[:, 0])
-    return table[:, 1:].reshape(-1, 3, 32, 32).copy(), table[:, 0].astype(np.int64)
+        raise DamagedData(path, f"not the archive of CIFAR-{classes}'s binary version ({error})") from error
+    content, size = b"".join(records), 3074 if classes == 100 else 3073
+    if not content or len(content) % size:
+        raise DamagedData(path, f"{len(content)} bytes in {', '.join(names)}; expected records of {size}")
+    table = np.frombuffer(content, np.uint8).reshape(-1, size)
+    labels = table[:, size - 3073]
+    _check_labels(path, labels, classes)
+    return table[:, -3072:].reshape(-1, 3, 32, 32).copy(), labels.astype(np.int64)
 
 
 def read_jpegs(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -293,9 +362,11 @@ def read_jpegs(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(pixels), labels
 
 
-def _check_labels(path: Path, labels: np.ndarray) -> None:
-    if int(labels.max()) >= len(_CIFAR10_CLASSES):
-        raise DamagedData(path, f"a label is {labels.max()}; CIFAR-10 has the classes 0 to 9")
+def _check_labels(path: Path, labels: np.ndarray, classes: int = 10) -> None:
+    if int(labels.max()) >= classes:
+        raise DamagedData(
+            path, f"a label is {labels.max()}; CIFAR-{classes} has the classes 0 to {classes - 1}"
+        )
 
 
 # ---------------------------------------------------------------- CelebA
@@ -376,5 +447,6 @@ IMAGE_SETS: dict[str, Callable[[str, Path | None], Images]] = {
     "mnist": _MNIST,
     "fashion_mnist": _FASHION_MNIST,
     "cifar10": _cifar10,
+    "cifar100": _cifar100,
     "celeba": _celeba,
 }

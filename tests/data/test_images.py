@@ -152,6 +152,34 @@ def test_cifar_from_the_binary_archive(tmp_path, monkeypatch):
     assert images.images.flatten().tolist() == list(range(256)) * 12
 
 
+def test_cifar100_has_two_labels_a_record_of_which_the_second_is_the_class(tmp_path):
+    def write(name, content):
+        with tarfile.open(archive, "w:gz") as tar:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+        digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+        (tmp_path / "SHA256SUMS").write_text(f"{digest}  cifar100/{archive.name}\n")
+
+    record = bytes([19, 97]) + bytes(range(256)) * 12
+    archive = tmp_path / "cifar100/cifar-100-binary.tar.gz"
+    archive.parent.mkdir()
+    write("cifar-100-binary/train.bin", record + bytes(3074))
+    images = load_images("cifar100", "train", folder=tmp_path)
+    assert [images.classes[label] for label in images.labels] == ["wolf", "apple"]
+    assert images.images[0].flatten().tolist() == list(range(256)) * 12
+    assert len(set(images.classes)) == 100
+    assert list(images.classes) == sorted(images.classes)
+    with pytest.raises(DamagedData, match=r"CIFAR-100's binary version .*test\.bin"):
+        load_images("cifar100", "test", folder=tmp_path)
+    write("cifar-100-binary/train.bin", record[:-1])
+    with pytest.raises(DamagedData, match="expected records of 3074"):
+        load_images("cifar100", "train", folder=tmp_path)
+    write("cifar-100-binary/train.bin", bytes([0, 100]) + record[2:])
+    with pytest.raises(DamagedData, match="CIFAR-100 has the classes 0 to 99"):
+        load_images("cifar100", "train", folder=tmp_path)
+
+
 def write_faces(folder, colors, partition):
     """A zip of flat pictures of CelebA's size, and the list of their splits."""
     (folder / "celeba").mkdir()
@@ -252,7 +280,9 @@ def test_downloads_are_checked_against_the_published_digest(monkeypatch, tmp_pat
 
 def test_unknown_names_list_the_known():
     load = inspect.unwrap(load_images)  # beartype, which checks the types in the tests, would speak first
-    with pytest.raises(ValueError, match="digits, mnist, fashion_mnist, cifar10, celeba, got 'imagenet'"):
+    with pytest.raises(
+        ValueError, match="digits, mnist, fashion_mnist, cifar10, cifar100, celeba, got 'imagenet'"
+    ):
         load("imagenet", "train")
     with pytest.raises(ValueError, match="'train' or 'test', got 'dev'"):
         load("digits", "dev")
