@@ -46,7 +46,8 @@ def _polynomial(t: Tensor, coefficients: tuple[float, ...]) -> Tensor:
 def _gaussian_tail(u: Tensor) -> Tensor:
     """Φ(-u) for u ≥ 0."""
     if u.dtype == torch.float64:
-        return 0.5 * torch.exp(-u * u / 2) * torch.special.erfcx(u / math.sqrt(2))
+        scaled: Tensor = torch.special.erfcx(u / math.sqrt(2))
+        return 0.5 * torch.exp(-u * u / 2) * scaled
     t = torch.reciprocal(1 + u * 0.25)
     return t * torch.exp(u * u * -0.5) * _polynomial(t, _A)
 
@@ -54,7 +55,7 @@ def _gaussian_tail(u: Tensor) -> Tensor:
 def _gaussian_ramp_tail(u: Tensor) -> Tensor:
     """ρ(-u) = φ(u) - uΦ(-u) for u ≥ 0."""
     if u.dtype == torch.float64:
-        mills = math.sqrt(math.pi / 2) * torch.special.erfcx(u / math.sqrt(2))
+        mills: Tensor = math.sqrt(math.pi / 2) * torch.special.erfcx(u / math.sqrt(2))
         return INV_SQRT_2PI * torch.exp(-u * u / 2) * (1 - u * mills)
     t = torch.reciprocal(1 + u * 0.25)
     return t * t * torch.exp(u * u * -0.5) * _polynomial(t, _B)

@@ -1,0 +1,269 @@
+"""The experiment: four tasks, and what a smooth function in the place of a kinked one does for each.
+
+`PRESETS` holds the numbers, `train` the whole loop::
+
+    cpu, deep     digits with an MLP of 2 and of 6 hidden layers: where smoothness hardly matters (C4, C5, C9)
+    physics       u'' = -π² sin πx: second derivatives of the network are trained on (C4)
+    floor         recover a and b from floor(ax + b) (C8)
+    gpu           CIFAR-100 and ShuffleNet V2 2.0x, the setting of SAU's largest claim (C5)
+    gpu_physics   Poisson's equation in the plane, with a larger network (C4)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR
+
+from sjedu.data import Images, load_images
+from sjedu.dirac_smoothing.networks import activation, mlp, shufflenet_v2
+from sjedu.dirac_smoothing.tasks import FloorModel, FloorTask, PhysicsTask, PictureTask, Task
+from sjedu.training import Record, Run
+
+TaskName: TypeAlias = Literal["digits", "cifar100", "physics", "floor"]
+
+
+@dataclass(frozen=True)
+class Config:
+    """All numbers of one run.
+
+    Attributes:
+        study: what the run is part of; its record's name begins with it.
+        task: what is learnt.
+        activation: of the network, see `networks.ACTIVATIONS`; for the floor, see `tasks.FLOORS`.
+        width: of the smoothing kernel: σ, or 1/t; no matter for "relu".
+        learnable: whether that width is learnt, one for each layer.
+        seed: of weights, data order and augmentation.
+        precision: "no" (float32), "bf16" or "fp16".
+        depth: hidden layers of the MLP.
+        hidden: their size.
+        dimensions: of the differential equation.
+        points: places of the differential equation, or x seen of the floor.
+        optimizer: "adamw" or "sgd" (with momentum 0.9).
+        steps: of the optimiser.
+        batch_size: pictures a step, over all processes together.
+        learning_rate: at its highest.
+        cosine: let it fall to zero along a cosine, rather than stay.
+        weight_decay: on all parameters.
+        augment: move and mirror the training pictures.
+    """
+
+    study: str = "cpu"
+    task: TaskName = "digits"
+    activation: str = "gaussian"
+    width: float = 1.0
+    learnable: bool = False
+    seed: int = 0
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    depth: int = 2
+    hidden: int = 64
+    dimensions: int = 1
+    points: int = 64
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    steps: int = 400
+    batch_size: int = 64
+    learning_rate: float = 3e-3
+    cosine: bool = False
+    weight_decay: float = 0.01
+    augment: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of the run's record."""
+        learnt = "learnt" if self.learnable else ""
+        return f"{self.study}-{self.activation}-{learnt}{self.width:g}-seed{self.seed}"
+
+    @property
+    def label(self) -> str:
+        """The activation and its width, as tables show them."""
+        plain = self.activation in ("relu", "hard", "identity", "straight_through")
+        width = f"1/{1 / self.width:g}" if self.task == "floor" else f"{self.width:g}"
+        return self.activation if plain else f"{self.activation} {'learnt ' if self.learnable else ''}{width}"
+
+
+_DIGITS = Config()
+
+PRESETS: dict[str, Config] = {
+    "cpu": _DIGITS,
+    "deep": dataclasses.replace(_DIGITS, study="deep", depth=6),
+    "physics": Config(
+        study="physics", task="physics", hidden=32, steps=800, learning_rate=5e-3, weight_decay=0.0
+    ),
+    "floor": Config(
+        study="floor",
+        task="floor",
+        activation="smooth",
+        width=0.1,
+        points=512,
+        steps=600,
+        learning_rate=0.05,
+        weight_decay=0.0,
+    ),
+    "gpu": Config(
+        study="gpu",
+        task="cifar100",
+        activation="sau",
+        precision="bf16",
+        optimizer="sgd",
+        steps=78_000,  # 200 epochs of 390 batches
+        batch_size=128,
+        learning_rate=0.1,
+        cosine=True,
+        weight_decay=5e-4,
+        augment=True,
+    ),
+    "gpu_physics": Config(
+        study="gpu_physics",
+        task="physics",
+        dimensions=2,
+        points=4096,
+        depth=4,
+        hidden=128,
+        steps=20_000,
+        learning_rate=1e-3,
+        cosine=True,
+        weight_decay=0.0,
+    ),
+}
+
+
+def train(
+    config: Config, directory: str | Path | None = None, *, resume: bool = False, progress: bool = True
+) -> Record:
+    """Train one model and judge it.
+
+    Args:
+        config: all numbers.
+        directory: where checkpoint, TensorBoard events and record go; None: nowhere.
+        resume: continue the run in that directory.
+        progress: show a bar.
+
+    Returns:
+        The record. Its metrics: "accuracy" for pictures; "max error" and "rms error" of the solution for physics;
+        "matches", "error of a" and "error of b" for the floor; and "width", of each layer, where it was learnt.
+
+    Raises:
+        ValueError: if an activation is unknown or a size does not fit; says which.
+        DataNotFound, DamagedData: if the pictures cannot be read.
+        CheckpointError: if the directory holds a run and `resume` is false, or none that fits and it is true.
+        NonFiniteLoss: if the loss becomes NaN or infinite; names the step.
+    """
+    with Run("dirac_smoothing", config, directory, resume=resume, progress=progress) as run:
+        task = load_task(config, run.device)
+        model = build_model(config)
+        optimizer = build_optimizer(config, model)
+        scheduler = build_scheduler(config, optimizer)
+        model, optimizer, scheduler = run.prepare(model, optimizer, scheduler)
+
+        for step in run.steps(config.steps):
+            loss = task.loss(model, step, run.shard)
+            run.backward(loss)
+            optimizer.step()
+            scheduler.step()
+            optimizer.zero_grad()
+            if step % max(1, config.steps // 40) == 0:
+                run.log(loss=loss)
+
+        model.eval()
+        metrics: dict[str, Any] = task.evaluate(run.accelerator.unwrap_model(model))
+        widths = [round(p.exp().item(), 3) for n, p in model.named_parameters() if n.endswith("log_width")]
+        return run.finish(metrics | ({"width": widths} if widths else {}), name=config.name, data=task.source)
+
+
+def load_task(config: Config, device: torch.device | str = "cpu") -> Task:
+    """Return what the config asks to learn.
+
+    Raises:
+        DataNotFound, DamagedData: if the pictures cannot be read.
+    """
+    place = torch.device(device)
+    if config.task == "physics":
+        return PhysicsTask(config.dimensions, config.points, place)
+    if config.task == "floor":
+        return FloorTask(config.points, config.seed, place)
+    training, held_out = (_moved(load_images(config.task, split), place) for split in ("train", "test"))
+    return PictureTask(training, held_out, config.batch_size, config.seed, config.augment)
+
+
+def build_model(config: Config) -> nn.Module:
+    """Return the untrained model; the global random number generator draws its weights."""
+    if config.task == "floor":
+        return FloorModel(config.activation, 1 / config.width, config.steps)
+    make = activation(config.activation, config.width, config.learnable)
+    if config.task == "cifar100":
+        return shufflenet_v2(100, make)
+    inputs, outputs = (64, 10) if config.task == "digits" else (config.dimensions, 1)
+    return mlp(inputs, config.hidden, outputs, config.depth, make)
+
+
+def build_optimizer(config: Config, model: nn.Module) -> torch.optim.Optimizer:
+    """Return the optimiser."""
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(
+            model.parameters(), config.learning_rate, momentum=0.9, weight_decay=config.weight_decay
+        )
+    return torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+
+
+def build_scheduler(config: Config, optimizer: torch.optim.Optimizer) -> Any:
+    """Return the schedule of the learning rate."""
+    if config.cosine:
+        return CosineAnnealingLR(optimizer, config.steps)
+    return LambdaLR(optimizer, lambda step: 1.0)
+
+
+def sweep(
+    config: Config,
+    choices: Sequence[tuple[str, float]],
+    seeds: Sequence[int],
+    directory: str | Path | None = None,
+    *,
+    progress: bool = True,
+) -> list[Record]:
+    """Train every (activation, width) with every seed, all else equal; each run in a folder of its own.
+
+    Raises:
+        What `train` raises.
+    """
+    runs = [
+        dataclasses.replace(config, activation=name, width=width, seed=seed)
+        for name, width in choices
+        for seed in seeds
+    ]
+    return [
+        train(each, None if directory is None else Path(directory) / each.name, progress=progress)
+        for each in runs
+    ]
+
+
+#: What the recorded studies compare: activation and width.
+NETWORKS = (
+    ("relu", 1.0),
+    ("softplus", 1.0),
+    ("softplus_centred", 1.0),
+    ("gaussian", 1.0),
+    ("gaussian", 0.3),
+    ("sau", 1.0),
+    ("gelu", 1.0),
+    ("swish", 1.0),
+)
+FLOOR_METHODS = (
+    ("hard", 0.1),
+    ("identity", 0.1),
+    ("straight_through", 0.1),
+    ("smooth", 0.5),
+    ("smooth", 0.2),
+    ("smooth", 0.1),
+    ("smooth", 1 / 30),
+    ("annealed", 0.02),
+)
+
+
+def _moved(images: Images, device: torch.device) -> Images:
+    return dataclasses.replace(images, images=images.images.to(device), labels=images.labels.to(device))
