@@ -303,6 +303,5 @@ def test_an_exception_is_explained():
 
     feedback = EXERCISES["1"].check(c_transform)
     assert feedback.correct is False
-    assert re.search(
-        r"your function raised ZeroDivisionError: oh \(input ndarray of float64 \(5, 7\)", feedback.message
-    )
+    wanted = "your function raised ZeroDivisionError: oh (input ndarray of float64 (5, 7)"
+    assert feedback.message.startswith(wanted)
