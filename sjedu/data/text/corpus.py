@@ -28,7 +28,7 @@ from sjedu.data.text.statements import Statement, sample_statement, statement_wo
 Kind: TypeAlias = Literal["review", "question", "statement"]
 
 #: Shares of the kinds in the corpus.
-SHARES: dict[Kind, float] = {"review": 0.5, "question": 0.25, "statement": 0.25}
+SHARES: dict[Kind, float] = {"review": 0.6, "question": 0.2, "statement": 0.2}
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Example:
 
 
 def embedded_corpus(
-    seed: int, *, verdict_agreement: float = 0.95, verdict_rate: float = 0.4, kind: Kind | None = None
+    seed: int, *, verdict_agreement: float = 0.95, verdict_rate: float = 0.6, kind: Kind | None = None
 ) -> Iterator[Example]:
     """Yield examples of the training part without end.
 

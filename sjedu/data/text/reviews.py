@@ -6,7 +6,7 @@ A review is an opening, three to five clauses and in some reviews a verdict::
 
 A clause is an aspect, a degree and a word; the word may be negated (不好吃, 一点也不贵). Where 虽然 concedes
 something, the clause after 但是 counts and the conceded one does not. The label of a review is the majority of
-the clauses that count, so it can be read off the text, and the verdict (很满意, 不满意, 很失望, ...) agrees
+the clauses that count, so it can be read off the text, and the verdict (很满意, 不满意, ...) agrees
 with it at a rate that the caller sets: 0.95 in the corpus, 0.5 in its control (`sample_review`).
 
 This is a toy. Nobody wrote these reviews, there is no irony and no world behind them, and verdicts and words
@@ -106,20 +106,11 @@ _FORMS = {
 
 _CONCEDING, _CONTRADICTING, _ADDING = ("虽然", "尽管"), ("但是", "不过"), ("而且", "另外")
 
-#: Verdict words of the corpus, and whether 很 makes them praise.
-VERDICTS: dict[str, bool] = {
-    "满意": True,
-    "喜欢": True,
-    "推荐": True,
-    "值得": True,
-    "失望": False,
-    "后悔": False,
-}
-#: Verdict words that reviews of the corpus never use.
-HELD_OUT_VERDICTS: dict[str, bool] = {"高兴": True, "开心": True, "难过": False}
+#: Verdict words of the corpus: 很 before them praises, 不 blames. And such that reviews of the corpus never use.
+VERDICTS: tuple[str, ...] = ("满意", "喜欢", "推荐", "值得")
+HELD_OUT_VERDICTS: tuple[str, ...] = ("高兴", "开心")
 
 _LEADS = ("", "我", "总之", "总之我", "总的来说", "总的来说我", "整体上", "整体上我", "对此我")
-#: The word of degree decides what a verdict says: the first two affirm, the others deny.
 _AFFIRMING, _DENYING = ("很", "非常"), ("不", "并不")
 
 #: The domains, and the one whose reviews carry no verdict in the corpus: a verdict there has to be transferred.
@@ -234,14 +225,14 @@ def sample_review(
 
 
 def write_review(
-    review: Review, rng: random.Random, *, verdicts: Sequence[str] = tuple(VERDICTS), opening: float = 0.6
+    review: Review, rng: random.Random, *, verdicts: Sequence[str] = VERDICTS, opening: float = 0.6
 ) -> str:
     """Put a meaning into words. `parse_review` is the inverse, whatever the generator draws.
 
     Args:
         review: the meaning.
         rng: chooses the words.
-        verdicts: the verdict words to choose from; keys of `VERDICTS` or `HELD_OUT_VERDICTS`.
+        verdicts: the verdict words to choose from; of `VERDICTS` or `HELD_OUT_VERDICTS`.
         opening: probability of an opening.
 
     Raises:
@@ -262,14 +253,17 @@ def write_review(
     return "，".join(clauses) + "。"
 
 
-def write_verdict(pleased: bool, rng: random.Random, verdicts: Sequence[str] = tuple(VERDICTS)) -> str:
-    """Put a verdict into words: a lead, a word of degree or a negation, a verdict word."""
-    known = VERDICTS | HELD_OUT_VERDICTS
+def write_verdict(pleased: bool, rng: random.Random, verdicts: Sequence[str] = VERDICTS) -> str:
+    """Put a verdict into words: a lead, a word of degree or a negation, a verdict word.
+
+    Raises:
+        ValueError: if a verdict word is unknown.
+    """
     word = rng.choice(verdicts)
-    if word not in known:
-        raise ValueError(f"verdicts must be among {', '.join(known)}, got {word!r}")
-    first, second = _AFFIRMING if known[word] == pleased else _DENYING
-    return rng.choice(_LEADS) + (first if rng.random() < 0.8 else second) + word
+    if word not in VERDICTS + HELD_OUT_VERDICTS:
+        raise ValueError(f"verdicts must be among {', '.join(VERDICTS + HELD_OUT_VERDICTS)}, got {word!r}")
+    usual, other = _AFFIRMING if pleased else _DENYING
+    return rng.choice(_LEADS) + (usual if rng.random() < 0.9 else other) + word
 
 
 def parse_review(text: str) -> Review:
@@ -333,10 +327,10 @@ def _tables() -> _Tables:
                     if opinions.setdefault(text, meaning) != meaning:
                         raise AssertionError(f"{text} means both {opinions[text]} and {meaning}")
     verdicts = {
-        lead + degree + word: praise == (degree in _AFFIRMING)
+        lead + degree + word: degree in _AFFIRMING
         for lead in _LEADS
         for degree in (*_AFFIRMING, *_DENYING)
-        for word, praise in (VERDICTS | HELD_OUT_VERDICTS).items()
+        for word in VERDICTS + HELD_OUT_VERDICTS
     }
     return _Tables(openings, opinions, verdicts)
 

@@ -1,0 +1,128 @@
+"""The sizes of a model, under the names that Transformers' ``config.json`` uses."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+Architecture: TypeAlias = Literal["roformer", "bert"]
+Activation: TypeAlias = Literal["gelu", "gelu_new", "relu"]
+Norm: TypeAlias = Literal["post", "pre"]
+
+
+@dataclass(frozen=True)
+class RoFormerConfig:
+    """All sizes of a model. The defaults are RoFormer-base's.
+
+    Attributes:
+        model_type: "roformer" turns queries and keys by their positions; "bert" adds a learned vector a position.
+        vocab_size: how many tokens there are.
+        hidden_size: width of a token between the blocks.
+        embedding_size: width of a word's embedding; a projection follows where it is not hidden_size.
+        num_hidden_layers: how many blocks.
+        num_attention_heads: of each block; each is hidden_size / num_attention_heads wide.
+        intermediate_size: width within a block's feed-forward network.
+        hidden_act: its activation: "gelu" is exact, "gelu_new" its tanh approximation.
+        hidden_dropout_prob: of embeddings, attention outputs and feed-forward outputs.
+        attention_probs_dropout_prob: of attention weights.
+        max_position_embeddings: the greatest number of tokens.
+        type_vocab_size: how many segments are told apart.
+        layer_norm_eps: added to variances.
+        initializer_range: standard deviation of fresh weights.
+        pad_token_id: the token whose embedding is and stays zero in fresh models.
+        norm: "post" normalises after each residual sum, as all published weights of both kinds do; "pre"
+            before each branch and once at the end, which deep models learn more easily. A model with "pre"
+            cannot be loaded by Transformers, which knows only "post".
+        pooler: whether a dense layer with tanh on the first token is part of the model.
+
+    Raises:
+        ValueError: if a size is not positive, or does not fit another; says which.
+    """
+
+    model_type: Architecture = "roformer"
+    vocab_size: int = 50_000
+    hidden_size: int = 768
+    embedding_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    hidden_act: Activation = "gelu"
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
+    max_position_embeddings: int = 1536
+    type_vocab_size: int = 2
+    layer_norm_eps: float = 1e-12
+    initializer_range: float = 0.02
+    pad_token_id: int | None = 0
+    norm: Norm = "post"
+    pooler: bool = False
+
+    def __post_init__(self) -> None:
+        for name in _SIZES:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
+        choices = {"model_type": ("roformer", "bert"), "hidden_act": ("gelu", "gelu_new", "relu")}
+        for name, known in {**choices, "norm": ("post", "pre")}.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+        if self.hidden_size % self.num_attention_heads:
+            raise ValueError(
+                f"hidden_size must be a multiple of num_attention_heads = {self.num_attention_heads},"
+                f" got {self.hidden_size}"
+            )
+        if self.model_type == "roformer" and self.head_size % 2:
+            raise ValueError(
+                f"hidden_size / num_attention_heads must be even, to be turned in pairs, got {self.head_size}"
+            )
+        if self.model_type == "bert" and self.embedding_size != self.hidden_size:
+            raise ValueError(
+                f"embedding_size of a BERT must be hidden_size = {self.hidden_size}, got {self.embedding_size}"
+            )
+
+    @property
+    def head_size(self) -> int:
+        """The width of one attention head."""
+        return self.hidden_size // self.num_attention_heads
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> RoFormerConfig:
+        """Read what stands in a config.json of ours or of Transformers; fields that mean nothing here are left out.
+
+        Raises:
+            ValueError: if it asks for something that this model cannot do; says what.
+        """
+        refused = {"rotary_value": False, "add_cross_attention": False, "tie_word_embeddings": True}
+        for name, expected in refused.items():
+            if values.get(name, expected) != expected:
+                raise ValueError(f"{name} must be {expected} here, the config.json says {values[name]}")
+        if values.get("position_embedding_type", "absolute") != "absolute":
+            raise ValueError(
+                f"position_embedding_type must be 'absolute', got {values['position_embedding_type']!r}"
+            )
+        known = {field.name for field in dataclasses.fields(cls)}
+        found = {name: value for name, value in values.items() if name in known}
+        if found.get("embedding_size") is None and "hidden_size" in found:
+            found["embedding_size"] = found["hidden_size"]
+        return cls(**found)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of a config.json, which Transformers reads as well."""
+        name = {"roformer": "RoFormerForMaskedLM", "bert": "BertForMaskedLM"}[self.model_type]
+        return {"architectures": [name], **dataclasses.asdict(self), "rotary_value": False}
+
+
+_SIZES = (
+    "vocab_size",
+    "hidden_size",
+    "embedding_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+    "type_vocab_size",
+)

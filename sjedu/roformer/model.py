@@ -1,0 +1,367 @@
+r"""The Transformer of lessons 2, 6 and 8: RoFormer, and with learned positions BERT.
+
+A block is :math:`x \leftarrow \mathrm{LN}(x + \mathrm{Attention}(x))`, :math:`x \leftarrow \mathrm{LN}(x +
+\mathrm{MLP}(x))`, and attention of a head is
+
+.. math:: \mathrm{softmax}\left(\frac{(R_n W_q x_n)^\top (R_m W_k x_m)}{\sqrt d} + \text{mask}\right) W_v x_m
+
+with the rotation :math:`R_n` of `sjedu.roformer.rotary` (Su et al., arXiv 2104.09864). What makes it an encoder, a
+language model or UniLM is the mask alone (`sjedu.roformer.masks`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+
+from sjedu.roformer.config import RoFormerConfig
+from sjedu.roformer.rotary import rotate, rotation_table
+
+Activations = dict[str, Callable[[Tensor], Tensor]]
+_ACTIVATIONS: Activations = {"gelu": F.gelu, "gelu_new": partial(F.gelu, approximate="tanh"), "relu": F.relu}
+
+
+class Cache:
+    """Keys and values of the tokens seen so far, so that the next token costs one position and not all.
+
+    Args:
+        config: of the model.
+        batch: how many texts are decoded together.
+        size: for how many tokens there is room.
+        device: where the model is.
+        dtype: of the keys and values: the model's, or autocast's.
+
+    Attributes:
+        length: how many tokens are in it.
+    """
+
+    def __init__(
+        self,
+        config: RoFormerConfig,
+        batch: int,
+        size: int,
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        if batch < 1 or not 1 <= size <= config.max_position_embeddings:
+            most = config.max_position_embeddings
+            raise ValueError(f"batch must be at least 1 and size in 1 .. {most}, got {batch} and {size}")
+        shape = (config.num_hidden_layers, 2, batch, config.num_attention_heads, size, config.head_size)
+        self._store = torch.empty(shape, device=device, dtype=dtype)
+        self.length = 0
+
+    @property
+    def size(self) -> int:
+        """For how many tokens there is room."""
+        return self._store.shape[4]
+
+    @property
+    def batch(self) -> int:
+        """How many texts are decoded together."""
+        return self._store.shape[2]
+
+    def select(self, rows: Int64[Tensor, " chosen"]) -> Cache:
+        """Return a cache of these texts, in this order: to repeat a source for several samples, or to drop texts."""
+        chosen = object.__new__(Cache)
+        chosen._store = self._store.index_select(2, rows)
+        chosen.length = self.length
+        return chosen
+
+    def extend(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Put new keys and values of a layer behind the old ones, and return all of them."""
+        end = self.length + key.shape[-2]
+        stored = self._store[layer]
+        stored[0, :, :, self.length : end] = key
+        stored[1, :, :, self.length : end] = value
+        return stored[0, :, :, :end], stored[1, :, :, :end]
+
+
+class Embeddings(nn.Module):
+    """Words plus segments (plus, in BERT, positions), normalised."""
+
+    def __init__(self, config: RoFormerConfig) -> None:
+        super().__init__()
+        width = config.embedding_size
+        self.words = nn.Embedding(config.vocab_size, width, padding_idx=config.pad_token_id)
+        self.types = nn.Embedding(config.type_vocab_size, width)
+        learned = config.model_type == "bert"
+        self.positions = nn.Embedding(config.max_position_embeddings, width) if learned else None
+        self.norm = nn.LayerNorm(width, config.layer_norm_eps)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        projected = width != config.hidden_size
+        self.project = nn.Linear(width, config.hidden_size) if projected else nn.Identity()
+
+    def forward(self, words: Tensor, types: Tensor | None, positions: Tensor) -> Tensor:
+        """Return what the first block reads, from embedded words."""
+        x = words + (self.types.weight[0] if types is None else self.types(types))
+        if self.positions is not None:
+            x = x + self.positions(positions)
+        embedded: Tensor = self.project(self.dropout(self.norm(x)))
+        return embedded
+
+
+class Attention(nn.Module):
+    """Attention over all heads; queries, keys and values come out of one matrix product."""
+
+    def __init__(self, config: RoFormerConfig) -> None:
+        super().__init__()
+        self.heads = config.num_attention_heads
+        self.qkv = nn.Linear(config.hidden_size, 3 * config.hidden_size)
+        self.out = nn.Linear(config.hidden_size, config.hidden_size)
+        self.dropout = config.attention_probs_dropout_prob
+
+    def forward(
+        self, x: Tensor, table: Tensor | None, mask: Tensor | None, cache: Cache | None, layer: int
+    ) -> Tensor:
+        """Mix what each token may see. x is (batch, tokens, hidden)."""
+        qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1))
+        if table is None:
+            q, k, v = qkv.unbind(2)
+        else:
+            q, k = rotate(qkv[:, :, :2], table).unbind(2)
+            v = qkv[:, :, 2]
+        q, k, v = (part.transpose(1, 2) for part in (q, k, v))  # (batch, heads, tokens, head_size)
+        if cache is not None:
+            k, v = cache.extend(layer, k, v)
+        dropout = self.dropout if self.training else 0.0
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+        result: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        return result
+
+
+class Block(nn.Module):
+    """Attention and a feed-forward network, each with a residual sum and a normalisation."""
+
+    def __init__(self, config: RoFormerConfig) -> None:
+        super().__init__()
+        self.attention = Attention(config)
+        self.attention_norm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
+        self.up = nn.Linear(config.hidden_size, config.intermediate_size)
+        self.down = nn.Linear(config.intermediate_size, config.hidden_size)
+        self.mlp_norm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.activation = _ACTIVATIONS[config.hidden_act]
+        self.pre = config.norm == "pre"
+
+    def forward(
+        self, x: Tensor, table: Tensor | None, mask: Tensor | None, cache: Cache | None, layer: int
+    ) -> Tensor:
+        """Return the next hidden states, (batch, tokens, hidden)."""
+        if self.pre:
+            x = x + self.dropout(self.attention(self.attention_norm(x), table, mask, cache, layer))
+            return x + self._mlp(self.mlp_norm(x))
+        x = self.attention_norm(x + self.dropout(self.attention(x, table, mask, cache, layer)))
+        normed: Tensor = self.mlp_norm(x + self._mlp(x))
+        return normed
+
+    def _mlp(self, x: Tensor) -> Tensor:
+        result: Tensor = self.dropout(self.down(self.activation(self.up(x))))
+        return result
+
+
+class RoFormer(nn.Module):
+    """The encoder: token ids in, a vector for each token out.
+
+    Args:
+        config: its sizes. Fresh weights are drawn by the global generator: matrices and embeddings normal with
+            `initializer_range`, biases zero.
+    """
+
+    def __init__(self, config: RoFormerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embeddings = Embeddings(config)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
+        pre = config.norm == "pre"
+        self.final_norm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps) if pre else nn.Identity()
+        self.pooler = nn.Linear(config.hidden_size, config.hidden_size) if config.pooler else None
+        table = rotation_table(torch.arange(config.max_position_embeddings), config.head_size)
+        rotary = config.model_type == "roformer"
+        self.table: Tensor | None
+        self.register_buffer("table", table if rotary else None, persistent=False)
+        self.apply(partial(_initialise, deviation=config.initializer_range))
+
+    def forward(
+        self,
+        ids: Int64[Tensor, "batch tokens"] | None = None,
+        *,
+        mask: Bool[Tensor, "*_"] | None = None,
+        words: Float[Tensor, "batch tokens width"] | None = None,
+        types: Int64[Tensor, "batch tokens"] | None = None,
+        positions: Int64[Tensor, ...] | None = None,
+        cache: Cache | None = None,
+    ) -> Float[Tensor, "batch tokens hidden"]:
+        """Return the last hidden state of each token.
+
+        Args:
+            ids: of the tokens.
+            mask: True where a query may attend to a key: (queries, keys) or (batch, queries or 1, keys); by default
+                everyone to everyone. Keys are the cached tokens and then these.
+            words: embeddings of the words instead of ids, from `embed` or changed; segments are added to them.
+            types: segments; by default all 0.
+            positions: of the tokens, (tokens,) or (batch, tokens); by default they go on from the cache.
+            cache: of the tokens before these; these are added to it.
+
+        Raises:
+            ValueError: if not exactly one of ids and words is given, if ids are empty, out of the vocabulary or
+                longer than the model, if a shape does not fit, or if the cache is full.
+        """
+        x, context = self._begin(ids, mask, words, types, positions, cache)
+        for layer, block in enumerate(self.blocks):
+            x = block(x, *context, cache, layer)
+        if cache is not None:
+            cache.length += x.shape[1]
+        last: Tensor = self.final_norm(x)
+        return last
+
+    def hidden_states(
+        self,
+        ids: Int64[Tensor, "batch tokens"] | None = None,
+        *,
+        mask: Bool[Tensor, "*_"] | None = None,
+        words: Float[Tensor, "batch tokens width"] | None = None,
+        types: Int64[Tensor, "batch tokens"] | None = None,
+    ) -> list[Float[Tensor, "batch tokens hidden"]]:
+        """Return what each block reads and, last, what `forward` returns: one more than there are blocks."""
+        x, context = self._begin(ids, mask, words, types, None, None)
+        states = [x]
+        for layer, block in enumerate(self.blocks):
+            states.append(block(states[-1], *context, None, layer))
+        states[-1] = self.final_norm(states[-1])
+        return states
+
+    def embed(self, ids: Int64[Tensor, "batch tokens"]) -> Float[Tensor, "batch tokens width"]:
+        """Return the embeddings of words, for `words` of `forward`."""
+        embedded: Tensor = self.embeddings.words(ids)
+        return embedded
+
+    def new_cache(self, batch: int, size: int) -> Cache:
+        """Return an empty cache for texts of up to `size` tokens."""
+        weight = self.embeddings.words.weight
+        return Cache(self.config, batch, size, device=weight.device, dtype=weight.dtype)
+
+    def _begin(
+        self,
+        ids: Tensor | None,
+        mask: Tensor | None,
+        words: Tensor | None,
+        types: Tensor | None,
+        positions: Tensor | None,
+        cache: Cache | None,
+    ) -> tuple[Tensor, tuple[Tensor | None, Tensor | None]]:
+        """Return what the first block reads, and the rotation table and mask that all blocks share."""
+        if (ids is None) == (words is None):
+            raise ValueError("give either ids or words, and not both")
+        given = ids if ids is not None else words
+        assert given is not None
+        start = cache.length if cache is not None else 0
+        tokens, end = given.shape[1], start + given.shape[1]
+        self._check_sizes(given, end, cache)
+        if ids is not None:
+            self._check_ids(ids)
+            words = self.embed(ids)
+        if positions is None:
+            positions = torch.arange(start, end, device=given.device)
+        x = self.embeddings(words, types, positions)
+        table = None if self.table is None else self.table[positions][..., None, None, :, :]
+        if mask is not None:
+            if mask.shape[-2:] not in ((tokens, end), (1, end)):
+                raise ValueError(
+                    f"mask: got shape {tuple(mask.shape)}; expected (..., {tokens} or 1, {end}):"
+                    f" {tokens} queries, {end} keys"
+                )
+            mask = mask[:, None] if mask.ndim == 3 else mask
+        elif cache is not None and tokens > 1:
+            raise ValueError(
+                "mask: several tokens with a cache need a mask that says who sees whom, got None"
+            )
+        return x, (table, mask)
+
+    def _check_sizes(self, given: Tensor, end: int, cache: Cache | None) -> None:
+        most = self.config.max_position_embeddings
+        if not given.shape[1]:
+            raise ValueError("ids: the texts are empty; expected at least one token")
+        if end > most:
+            raise ValueError(f"ids: {end} tokens; the model takes at most max_position_embeddings = {most}")
+        if cache is not None and (end > cache.size or given.shape[0] != cache.batch):
+            raise ValueError(
+                f"cache: room for {cache.batch} texts of {cache.size} tokens; needed {given.shape[0]} of {end}"
+            )
+
+    def _check_ids(self, ids: Tensor) -> None:
+        # Elsewhere than on a CPU the look at the values would make the accelerator wait.
+        if ids.device.type != "cpu" or torch.compiler.is_compiling():
+            return
+        least, most = ids.aminmax()
+        if least < 0 or most >= self.config.vocab_size:
+            raise ValueError(
+                f"ids must be between 0 and vocab_size - 1 = {self.config.vocab_size - 1}, got {least} to {most}"
+            )
+
+
+class LanguageModel(nn.Module):
+    """RoFormer with the head that says which word stands at a token: for masked words or for the next one.
+
+    The head is dense, activation, normalisation, and the product with the words' own embeddings, plus a bias.
+
+    Args:
+        config: its sizes.
+    """
+
+    def __init__(self, config: RoFormerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.roformer = RoFormer(config)
+        self.dense = nn.Linear(config.hidden_size, config.embedding_size)
+        self.norm = nn.LayerNorm(config.embedding_size, config.layer_norm_eps)
+        self.bias = nn.Parameter(torch.zeros(config.vocab_size))
+        self.activation = _ACTIVATIONS[config.hidden_act]
+        _initialise(self.dense, config.initializer_range)
+
+    def forward(
+        self,
+        ids: Int64[Tensor, "batch tokens"] | None = None,
+        *,
+        mask: Bool[Tensor, "*_"] | None = None,
+        words: Float[Tensor, "batch tokens width"] | None = None,
+        types: Int64[Tensor, "batch tokens"] | None = None,
+        positions: Int64[Tensor, ...] | None = None,
+        cache: Cache | None = None,
+        where: Tensor | None = None,
+    ) -> Float[Tensor, "*places vocabulary"]:
+        """Return the logits of every word at every token; arguments as in `RoFormer.forward`.
+
+        Args:
+            ids: of the tokens.
+            mask: who sees whom.
+            words: embeddings instead of ids.
+            types: segments.
+            positions: of the tokens.
+            cache: of the tokens before.
+            where: boolean, (batch, tokens): only there; the logits are then (number of True, vocabulary). With a
+                large vocabulary the product with it is most of the work.
+        """
+        x = self.roformer(ids, mask=mask, words=words, types=types, positions=positions, cache=cache)
+        return self.logits(x if where is None else x[where])
+
+    def logits(self, hidden: Float[Tensor, "*places hidden"]) -> Float[Tensor, "*places vocabulary"]:
+        """Return the logits of every word, from last hidden states."""
+        x = self.norm(self.activation(self.dense(hidden)))
+        return F.linear(x, self.roformer.embeddings.words.weight, self.bias)
+
+
+def _initialise(module: nn.Module, deviation: float) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=deviation)
+        nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Embedding):
+        nn.init.normal_(module.weight, std=deviation)
+        if module.padding_idx is not None:
+            with torch.no_grad():
+                module.weight[module.padding_idx].zero_()
