@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import importlib.util
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,12 @@ class Lesson:
 
     @property
     def available(self) -> bool:
-        """Whether this version of the package has the lesson's room; if not, it is in preparation."""
+        """Whether this version has the lesson whole: its room, and the claims that its notebook measured.
+
+        If not, it is in preparation, though parts of its room may be there to be used.
+        """
         spec = importlib.util.find_spec(f"sjedu.{self.room}")
-        return spec is not None and spec.origin is not None
+        return bool(spec and spec.origin) and Path(str(spec.origin)).with_name("claims.json").is_file()
 
     @property
     def notebook(self) -> PurePosixPath:

@@ -78,8 +78,10 @@ def test_unknown_lesson_lists_the_known():
         lesson("rope")
 
 
-def test_a_room_makes_a_lesson_available(room):
+def test_a_room_and_measured_claims_make_a_lesson_available(room, tmp_path):
     assert lesson(room).available
+    (tmp_path / "rooms" / room / "claims.json").unlink()
+    assert not lesson(room).available
 
 
 def test_without_its_room_a_lesson_is_in_preparation(monkeypatch):

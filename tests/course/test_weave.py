@@ -93,14 +93,15 @@ def test_another_lessons_exercise(room):
     assert check == f'from sjedu.{room}.exercises import EXERCISES\n\nEXERCISES["1"].check(double)'
 
 
-def test_closing_says_what_to_read():
-    from sjedu.course.cells import closing
+def test_closing_says_what_to_read(monkeypatch):
+    from sjedu.course.cells import TERMS, closing
 
     text = closing(lesson("rope_2d"))
     assert "arxiv.org/abs/2403.13298" in text
     assert "lesson 2, P-tuning" in text
     assert "| reversibility | 可逆性 |" in text
-    assert "terms" not in closing(lesson("wgan"))
+    monkeypatch.delitem(TERMS, "rope_2d")
+    assert "terms" not in closing(lesson("rope_2d"))
 
 
 def test_course_map(room):
