@@ -1,0 +1,398 @@
+"""The von Mises-Fisher and the uniform distribution on the sphere, as `torch.distributions`.
+
+Both keep the whole contract of `torch.distributions.Distribution`::
+
+    p = VonMisesFisher(loc, concentration)         # loc (*batch, d) of length 1, concentration κ >= 0 (*batch)
+    q = HypersphericalUniform(d)
+    z = p.rsample((10,))                           # (10, *batch, d), differentiable in loc and in concentration
+    p.log_prob(z), p.entropy()                     # densities with respect to the area of the sphere; nats
+    p.mean, p.variance, p.mode                     # A(κ) μ; diagonal of the covariance; μ
+    kl_divergence(p, q), kl_divergence(p, p)       # exact
+
+The density is ``e^(κ⟨μ,x⟩) / Z`` (Su Jianlin, kexue.fm/archives/8404, section vMF分布). A sample is
+``x = cos φ μ + sin φ ν``: the angle φ by its inverse distribution function (`sjedu.vmf_vae.quantile`), the direction ν
+uniform in the tangent space of μ.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Distribution, constraints, register_kl
+from torch.distributions.constraints import Constraint
+
+from sjedu.vmf_vae.bessel import check_dim, evaluate, log_sphere_area, wide
+from sjedu.vmf_vae.quantile import angles
+
+Shape = torch.Size | tuple[int, ...] | list[int]
+_EMPTY = torch.Size()
+
+
+class _Sphere(Constraint):
+    """Vectors of length 1 (last axis), within the square root of rounding, at least 1e-3."""
+
+    event_dim = 1
+
+    def __init__(self, dim: int | None = None) -> None:
+        self.dim = dim
+        super().__init__()
+
+    def check(self, value: Tensor) -> Tensor:
+        """Return, for each vector, whether it lies on the sphere."""
+        if value.ndim < 1 or (self.dim is not None and value.shape[-1] != self.dim):
+            return torch.zeros(value.shape[:-1], dtype=torch.bool, device=value.device)
+        tolerance = max(1e-3, torch.finfo(value.dtype).eps) if value.is_floating_point() else 1e-3
+        on: Tensor = (torch.linalg.vector_norm(value, dim=-1) - 1).abs() <= tolerance
+        return on
+
+    def __repr__(self) -> str:
+        return "Sphere()" if self.dim is None else f"Sphere({self.dim})"
+
+
+sphere = _Sphere
+
+
+class VonMisesFisher(Distribution):
+    """The law on the sphere S^(d-1) with density ``p(x) = e^(κ⟨μ,x⟩) / Z_(d,κ)``; κ = 0 is uniform.
+
+    Args:
+        loc: μ, (*batch, d), of length 1, d >= 2.
+        concentration: κ >= 0, finite; its shape and that of loc without its last axis broadcast to the batch shape.
+        validate_args: as everywhere in torch.distributions.
+
+    Raises:
+        TypeError: an argument is not a floating point tensor (κ may be a number).
+        ValueError: the shapes do not broadcast, d < 2, or, if arguments are validated, a μ is off length 1 by more
+            than 1e-3, or a κ is negative, infinite or NaN.
+    """
+
+    arg_constraints = {"loc": _Sphere(), "concentration": constraints.nonnegative}
+    has_rsample = True
+
+    def __init__(self, loc: Tensor, concentration: Tensor | float, validate_args: bool | None = None) -> None:
+        if not (isinstance(loc, Tensor) and loc.is_floating_point()):
+            raise TypeError(f"loc: got {_kind(loc)}; expected a floating point tensor")
+        if isinstance(concentration, int | float) and not isinstance(concentration, bool):
+            concentration = loc.new_tensor(concentration)
+        if not (isinstance(concentration, Tensor) and concentration.is_floating_point()):
+            raise TypeError(
+                f"concentration: got {_kind(concentration)}; expected a floating point tensor or a number"
+            )
+        if loc.ndim < 1 or loc.shape[-1] < 2:
+            raise ValueError(f"loc: got shape {tuple(loc.shape)}; expected (*batch, d) with d >= 2")
+        try:
+            batch = _broadcast(loc.shape[:-1], concentration.shape)
+        except RuntimeError:
+            raise ValueError(
+                f"loc and concentration: got shapes {tuple(loc.shape)} and {tuple(concentration.shape)}; expected"
+                " (*batch, d) and (*batch)"
+            ) from None
+        self.loc = loc.expand(*batch, loc.shape[-1])
+        self.concentration = concentration.expand(batch)
+        # What was given, before the expansion: one κ for a whole batch costs one evaluation.
+        self._concentration = concentration
+        super().__init__(batch, loc.shape[-1:], validate_args=validate_args)
+        if self._validate_args and not bool((self.concentration < math.inf).all()):
+            raise ValueError("concentration: got an infinite value; expected finite numbers of at least 0")
+
+    @property
+    def support(self) -> Constraint:
+        """The sphere."""
+        return _Sphere(self.loc.shape[-1])
+
+    def expand(self, batch_shape: Shape, _instance: Any = None) -> VonMisesFisher:
+        """Return the distribution with a larger batch shape; nothing is copied."""
+        new: VonMisesFisher = self._get_checked_instance(VonMisesFisher, _instance)  # type: ignore[no-untyped-call]
+        batch_shape = torch.Size(batch_shape)
+        new.loc = self.loc.expand(batch_shape + self.event_shape)
+        new.concentration = self.concentration.expand(batch_shape)
+        new._concentration = self._concentration
+        super(VonMisesFisher, new).__init__(batch_shape, self.event_shape, validate_args=False)
+        new._validate_args = self._validate_args
+        return new
+
+    def _evaluate(self, name: str, plus: float = 0.0) -> Tensor:
+        value = evaluate(name, self.event_shape[0], self._concentration, plus)
+        return value.expand(self.batch_shape)
+
+    @property
+    def mean(self) -> Tensor:
+        """``E[x] = A_d(κ) μ``, inside the sphere."""
+        return self._evaluate("ratio")[..., None] * self.loc
+
+    @property
+    def mode(self) -> Tensor:
+        """μ (any point is a mode where κ = 0)."""
+        return self.loc
+
+    @property
+    def variance(self) -> Tensor:
+        """The diagonal of the covariance ``A' μμᵀ + (1 - A² - A')/(d-1) (I - μμᵀ)``."""
+        along, across = (part[..., None] for part in self._variances())
+        squared = self.loc**2
+        return along * squared + across * (1 - squared)
+
+    @property
+    def covariance_matrix(self) -> Tensor:
+        """``A' μμᵀ + (1 - A² - A')/(d-1) (I - μμᵀ)``, (*batch, d, d)."""
+        along, across = (part[..., None, None] for part in self._variances())
+        outer = self.loc[..., :, None] * self.loc[..., None, :]
+        identity = torch.eye(self.event_shape[0], dtype=self.loc.dtype, device=self.loc.device)
+        return along * outer + across * (identity - outer)
+
+    def _variances(self) -> tuple[Tensor, Tensor]:
+        """Return the variance along μ, and that of each coordinate across it."""
+        kappa = wide(self._concentration)
+        dim = self.event_shape[0]
+        ratio, complement = (evaluate(name, dim, kappa) for name in ("ratio", "complement"))
+        along = evaluate("slope", dim, kappa)
+        across = (complement * (1 + ratio) - along) / (dim - 1)
+        along, across = (v.to(self.loc.dtype).expand(self.batch_shape) for v in (along, across))
+        return along, across
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return ``κ⟨μ,x⟩ - log Z``, nats, for x on the sphere; (*sample, *batch).
+
+        It is computed as ``κ - log Z - κ‖x - μ‖²/2``, which is the same on the sphere, but where κ is large not the
+        difference of two large numbers: in float32, ⟨μ,x⟩ is off by 1e-7, and κ times that may be more than 1.
+        """
+        if self._validate_args:
+            self._validate_sample(value)
+        dim = self.event_shape[0]
+        peak = self._evaluate("deficit", plus=-log_sphere_area(dim))
+        distance = (value - self.loc).square().sum(dim=-1)
+        return peak - self.concentration * distance / 2
+
+    def entropy(self) -> Tensor:
+        """Return ``log Z - κ A``, nats: the logarithm of the area minus the KL to the uniform law."""
+        return log_sphere_area(self.event_shape[0]) - self._evaluate("divergence")
+
+    def rsample(self, sample_shape: Shape = _EMPTY) -> Tensor:
+        """Draw samples, (*sample, *batch, d), with gradients in loc and in concentration.
+
+        Both gradients are pathwise and unbiased. In κ: φ at a fixed value of its distribution function (implicit
+        reparameterisation). In μ: the sample is carried along by the rotation that moves μ,
+        ``dx = ⟨μ,x⟩ dμ - ⟨x,dμ⟩ μ``; it is tangent, so a step in it keeps lengths to first order.
+        """
+        shape = self._extended_shape(torch.Size(sample_shape))
+        x: Tensor = _Sample.apply(self.loc, self._concentration, shape)  # type: ignore[no-untyped-call]
+        return x
+
+
+class _Sample(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, loc: Tensor, concentration: Tensor, shape: torch.Size) -> Tensor:
+        dim = shape[-1]
+        dtype = loc.dtype if loc.dtype in (torch.float32, torch.float64) else torch.float32
+        mu = loc.to(dtype)
+        phi, by_kappa = _draw_angles(dim, concentration, loc.ndim - 1, shape[:-1], ctx.needs_input_grad[1])
+        cosine, sine = (part.to(dtype)[..., None] for part in (phi.cos(), phi.sin()))
+        tangent, stretch = _tangent(mu, shape)
+        if by_kappa is None:
+            x = torch.addcmul(tangent.mul_(sine / stretch), cosine, mu)
+            ctx.save_for_backward(x, mu, cosine)
+        else:
+            tangent.div_(stretch)
+            x = torch.addcmul(sine * tangent, cosine, mu)
+            ctx.save_for_backward(x, mu, cosine, sine, tangent, by_kappa.to(dtype))
+        ctx.shapes = loc.shape, concentration.shape, loc.dtype, concentration.dtype
+        return x.to(loc.dtype)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        x, mu, cosine, *rest = ctx.saved_tensors
+        loc_shape, concentration_shape, loc_dtype, concentration_dtype = ctx.shapes
+        g = gradients[0].to(x.dtype)
+        along = (g * mu).sum(dim=-1, keepdim=True)
+        by_loc = by_concentration = None
+        if ctx.needs_input_grad[0]:
+            by_loc = (cosine * g - along * x).sum_to_size(loc_shape).to(loc_dtype)
+        if ctx.needs_input_grad[1]:
+            sine, tangent, by_kappa = rest
+            by_phi = cosine * (g * tangent).sum(dim=-1, keepdim=True) - sine * along
+            by_concentration = by_phi.squeeze(-1) * by_kappa
+            by_concentration = by_concentration.sum_to_size(concentration_shape).to(concentration_dtype)
+        return by_loc, by_concentration, None
+
+
+def _draw_angles(
+    dim: int, concentration: Tensor, batch_ndim: int, shape: torch.Size, with_derivative: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Draw φ in float64, one for each sample and batch element, and its derivative in κ."""
+    scores = torch.randn(shape, dtype=torch.float64, device=concentration.device)
+    kappa = wide(concentration.detach())
+    if kappa.numel() == 1:
+        flat, kappa = scores.reshape(-1, 1), kappa.reshape(1)
+    else:
+        shape_of_kappa = (1,) * (len(shape) - kappa.ndim) + tuple(kappa.shape)
+        lead = next(i for i, n in enumerate(shape_of_kappa) if n > 1)
+        kappa = kappa.expand(shape[lead:]).reshape(-1)
+        flat = scores.reshape(-1, len(kappa))
+    phi, by_kappa = angles(dim, kappa, flat, with_derivative=with_derivative)
+    return phi.reshape(shape), None if by_kappa is None else by_kappa.reshape(shape)
+
+
+def _tangent(mu: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
+    """Return isotropic normal vectors in the tangent space of μ, and their lengths.
+
+    A normal vector g orthogonal to ``e = ±e1`` is carried from the tangent space of e to that of μ by the rotation
+    that takes e to μ: ``g - ⟨g,μ⟩ / (1 + ⟨e,μ⟩) (e + μ)``. Its length stays to the last bit. The sign is that of μ's
+    first coordinate: the divisor is at least 1 and there is no point at which anything cancels, as it does in a
+    projection of a normal vector that happens to point along μ, or in a reflection that takes e1 to a μ close to it.
+    """
+    g = torch.randn(shape, dtype=mu.dtype, device=mu.device)
+    g[..., 0] = 0
+    # A generator of finite resolution may return only zeros in a low dimension.
+    g[..., 1].masked_fill_(g[..., 1] == 0, 1e-15)
+    length = torch.linalg.vector_norm(g, dim=-1, keepdim=True)
+    first = mu[..., :1]
+    sign = torch.where(first < 0, -1.0, 1.0)
+    share = (g * mu).sum(dim=-1, keepdim=True) / (1 + first.abs())
+    g.addcmul_(share, mu, value=-1)
+    g[..., :1] -= share * sign
+    return g, length
+
+
+class HypersphericalUniform(Distribution):
+    """The uniform law on the sphere S^(dim-1) in R^dim, whose density is ``1 / |S^(dim-1)|``.
+
+    Args:
+        dim: d >= 2.
+        batch_shape: of equal, independent copies.
+        dtype: of the samples; torch's default dtype if None.
+        device: of the samples.
+        validate_args: as everywhere in torch.distributions.
+
+    Raises:
+        TypeError: dim is not an int.
+        ValueError: dim is less than 2.
+    """
+
+    arg_constraints = {}
+    has_rsample = True
+
+    def __init__(
+        self,
+        dim: int,
+        batch_shape: Shape = _EMPTY,
+        *,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
+        validate_args: bool | None = None,
+    ) -> None:
+        check_dim(dim)
+        self.dim = dim
+        self._like = torch.empty(0, dtype=dtype, device=device)
+        super().__init__(torch.Size(batch_shape), torch.Size([dim]), validate_args=validate_args)
+
+    @property
+    def support(self) -> Constraint:
+        """The sphere."""
+        return _Sphere(self.dim)
+
+    def expand(self, batch_shape: Shape, _instance: Any = None) -> HypersphericalUniform:
+        """Return the distribution with a larger batch shape."""
+        new: HypersphericalUniform = self._get_checked_instance(HypersphericalUniform, _instance)  # type: ignore[no-untyped-call]
+        new.dim, new._like = self.dim, self._like
+        super(HypersphericalUniform, new).__init__(
+            _broadcast(self.batch_shape, torch.Size(batch_shape)),
+            self.event_shape,
+            validate_args=False,
+        )
+        new._validate_args = self._validate_args
+        return new
+
+    @property
+    def mean(self) -> Tensor:
+        """Zero."""
+        return self._like.new_zeros(self._extended_shape())
+
+    @property
+    def variance(self) -> Tensor:
+        """1/d in each coordinate."""
+        return self._like.new_full(self._extended_shape(), 1 / self.dim)
+
+    @property
+    def covariance_matrix(self) -> Tensor:
+        """I/d."""
+        identity = torch.eye(self.dim, dtype=self._like.dtype, device=self._like.device)
+        return (identity / self.dim).expand(*self.batch_shape, self.dim, self.dim)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return ``-log|S^(d-1)|``, nats, for each vector."""
+        if self._validate_args:
+            self._validate_sample(value)
+        shape = _broadcast(value.shape[:-1], self.batch_shape)
+        return value.new_full(shape, -log_sphere_area(self.dim))
+
+    def entropy(self) -> Tensor:
+        """Return ``log|S^(d-1)|``, nats."""
+        return self._like.new_full(self.batch_shape, log_sphere_area(self.dim))
+
+    def rsample(self, sample_shape: Shape = _EMPTY) -> Tensor:
+        """Draw normalised normal vectors, (*sample, *batch, d); there is nothing to differentiate in."""
+        shape = self._extended_shape(torch.Size(sample_shape))
+        x = torch.randn(shape, dtype=self._like.dtype, device=self._like.device)
+        x[..., 0].masked_fill_(x[..., 0] == 0, 1e-15)
+        return x.div_(torch.linalg.vector_norm(x, dim=-1, keepdim=True))
+
+
+def _broadcast(*shapes: torch.Size) -> torch.Size:
+    return torch.Size(torch.broadcast_shapes(*shapes))  # type: ignore[no-untyped-call]
+
+
+def _kind(value: Any) -> str:
+    return str(value.dtype) if isinstance(value, Tensor) else type(value).__name__
+
+
+def _check_same_space(p: Distribution, q: Distribution) -> None:
+    if p.event_shape != q.event_shape:
+        raise ValueError(
+            f"KL divergence between dimensions {p.event_shape[0]} and {q.event_shape[0]}: they must be equal"
+        )
+
+
+@register_kl(VonMisesFisher, HypersphericalUniform)  # type: ignore[no-untyped-call, untyped-decorator]
+def _kl_vmf_uniform(p: VonMisesFisher, q: HypersphericalUniform) -> Float[Tensor, "*batch"]:
+    """``κ A - F``, whatever μ is (article, section vMF-VAE)."""
+    _check_same_space(p, q)
+    value = p._evaluate("divergence")
+    return value.expand(_broadcast(p.batch_shape, q.batch_shape))
+
+
+@register_kl(VonMisesFisher, VonMisesFisher)  # type: ignore[no-untyped-call, untyped-decorator]
+def _kl_vmf_vmf(p: VonMisesFisher, q: VonMisesFisher) -> Float[Tensor, "*batch"]:
+    """``log Z_q - log Z_p + A_p (κ_p - κ_q ⟨μ_p,μ_q⟩)``, with differences of large numbers taken where they are small.
+
+    ``(F_q - F_p - A_p (κ_q - κ_p)) + A_p κ_q ‖μ_p - μ_q‖²/2``: F's distance from its tangent, and what the angle adds.
+    """
+    _check_same_space(p, q)
+    dim = p.event_shape[0]
+    kappa_p, kappa_q = wide(p._concentration), wide(q._concentration)
+    # F_q - F_p - A_p (κ_q - κ_p) = KL_p - KL_q + κ_q (A_q - A_p), and with complements where κ is large.
+    kl_p, kl_q = evaluate("divergence", dim, kappa_p), evaluate("divergence", dim, kappa_q)
+    gain = evaluate("complement", dim, kappa_p) - evaluate("complement", dim, kappa_q)
+    radial = (kl_p - kl_q + kappa_q * gain).expand(_broadcast(p.batch_shape, q.batch_shape))
+    turned = (wide(p.loc) - wide(q.loc)).square().sum(dim=-1) / 2
+    angular = evaluate("ratio", dim, kappa_p).expand(p.batch_shape) * kappa_q * turned
+    return (radial.clamp(min=0) + angular).to(torch.promote_types(p.loc.dtype, q.loc.dtype))
+
+
+@register_kl(HypersphericalUniform, HypersphericalUniform)  # type: ignore[no-untyped-call, untyped-decorator]
+def _kl_uniform_uniform(p: HypersphericalUniform, q: HypersphericalUniform) -> Float[Tensor, "*batch"]:
+    """Zero."""
+    _check_same_space(p, q)
+    return p._like.new_zeros(_broadcast(p.batch_shape, q.batch_shape))
+
+
+@register_kl(HypersphericalUniform, VonMisesFisher)  # type: ignore[no-untyped-call, untyped-decorator]
+def _kl_uniform_vmf(p: HypersphericalUniform, q: VonMisesFisher) -> Float[Tensor, "*batch"]:
+    """F, because the mean of ⟨μ,x⟩ under the uniform law is 0."""
+    _check_same_space(p, q)
+    value = q._evaluate("log_moment")
+    return value.expand(_broadcast(p.batch_shape, q.batch_shape))

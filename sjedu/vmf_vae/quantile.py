@@ -1,0 +1,197 @@
+"""The angle φ between a vMF sample and its mean direction: its inverse distribution function, by table.
+
+``w = cos φ = ⟨μ, x⟩`` has the density ``∝ e^(κ cos φ) sin^(d-2) φ`` in φ. Su's point (article, section on sampling) is
+that a law in one dimension needs no rejection: invert its distribution function. Here the inverse is tabulated for
+*all* κ at once, and so smoothly that the table can be differentiated in κ.
+
+What is tabulated is not φ(u) for uniform u, which is steep at both ends, but ``φ̂(y, s) = φ √(cosh s)`` for a normal
+score ``y`` (u = Φ(y), so y is drawn from N(0, 1)) and ``s = asinh(2κ/(d-1))``. φ̂ is of order 1, smooth at κ = 0, and
+for κ → ∞ tends to √2 times a χ quantile with d - 1 degrees of freedom over √(d - 1). On each of 48 x 36 patches it is a
+polynomial of degree 7 in both variables (Chebyshev interpolation), and ``∂φ/∂κ`` at fixed y is the *implicit*
+derivative: y, hence u, is held fixed. Both are within some 1e-9 of the exact ones.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import NamedTuple
+
+import numpy as np
+import scipy.special
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+#: Normal scores beyond these occur once in 10^17 draws.
+SCORE = 8.5
+#: The table ends where κ/(d-1) = sinh(18)/2 = 1.6e7; from there on φ√κ is its limit to 1e-7.
+LONGEST = 18.0
+ROWS, COLUMNS, DEGREE = 48, 36, 7
+
+
+class Angles(NamedTuple):
+    """Angles and their derivatives in κ (None if not asked for), in float64."""
+
+    phi: Tensor
+    by_kappa: Tensor | None
+
+
+# ---------------------------------------------------------------- the exact inverse
+
+
+def angle_quantile(
+    dim: int, concentration: Float64[np.ndarray, " n"], scores: Float64[np.ndarray, " m"]
+) -> Float64[np.ndarray, "n m"]:
+    """Return φ with ``P(angle < φ) = Φ(y)`` for each κ and each normal score y, to about 1e-13 of itself.
+
+    The variable is ``ψ = log tan(φ/2)``, in which the density ``∝ e^(-κ tanh ψ) cosh^(1-d) ψ`` is smooth and falls
+    off on both sides whatever d and κ are. It is integrated by Gauss's rule on 400 cells, and its distribution function
+    inverted by Newton's method, on the side with the smaller probability.
+    """
+    law = _LogTangent(dim, concentration[:, None])
+    edges = np.linspace(*law.support(), 401, axis=1)
+    mass = law.integral(edges[:, :-1], edges[:, 1:])
+    zero = np.zeros_like(mass[:, :1])
+    below = np.concatenate([zero, np.cumsum(mass, axis=1)], axis=1)
+    above = np.concatenate([np.cumsum(mass[:, ::-1], axis=1)[:, ::-1], zero], axis=1)
+    total = below[:, -1:]
+    tiny = 1e-300
+    below_score, above_score = (scipy.special.ndtri(part / total + tiny) for part in (below, above))
+    at_edges = np.where(below < above, below_score, -above_score)
+    psi = np.stack([np.interp(scores, *pair) for pair in zip(at_edges, edges, strict=True)])
+    left, wanted = scores <= 0, scipy.special.ndtr(-np.abs(scores)) * total
+    width = edges[:, 1:2] - edges[:, :1]
+    for _ in range(5):
+        cell = np.clip(((psi - edges[:, :1]) / width).astype(np.int64), 0, mass.shape[1] - 1)
+        start, stop = (np.take_along_axis(edges, cell + k, axis=1) for k in (0, 1))
+        from_below = np.take_along_axis(below, cell, axis=1) + law.integral(start, psi)
+        from_above = np.take_along_axis(above, cell + 1, axis=1) + law.integral(psi, stop)
+        found, sign = np.where(left, from_below, from_above), np.where(left, -1, 1)
+        step = sign * found * np.log(found / wanted) / law.density(psi)
+        psi = psi + np.clip(step, -width, width)
+    return np.asarray(2 * np.arctan(np.exp(psi)))
+
+
+class _LogTangent:
+    """The law of ψ = log tan(φ/2) up to a factor, for a column of κ."""
+
+    def __init__(self, dim: int, kappa: np.ndarray) -> None:
+        self.power, self.kappa = dim - 1, kappa
+        # κ sin² φ = (d-1) cos φ at the mode.
+        half = self.power / 2
+        root = half + np.hypot(half, kappa)
+        self.mode = np.log(np.sqrt(2 * half / root) / (1 + kappa / root))
+        self.nodes, self.weights = np.polynomial.legendre.leggauss(6)
+
+    def log_density(self, psi: np.ndarray) -> np.ndarray:
+        """Return the logarithm of the density over its largest value, without cancellation."""
+        here, there = np.cosh(psi), np.cosh(self.mode)
+        return np.asarray(
+            self.kappa * np.sinh(self.mode - psi) / (here * there) - self.power * np.log(here / there)
+        )
+
+    def density(self, psi: np.ndarray) -> np.ndarray:
+        return np.asarray(np.exp(self.log_density(psi)))
+
+    def support(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return where, on both sides of the mode, the log density has fallen by 60; each (n,)."""
+        ends = []
+        for direction in (-1, 1):
+            near, far = np.zeros_like(self.kappa), np.full_like(self.kappa, 65.0 + 65.0 / self.power)
+            for _ in range(50):
+                middle = (near + far) / 2
+                inside = self.log_density(self.mode + direction * middle) > -60
+                near, far = np.where(inside, middle, near), np.where(inside, far, middle)
+            ends.append((self.mode + direction * far)[:, 0])
+        return ends[0], ends[1]
+
+    def integral(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+        """Return the integral of the density, for each κ and each pair of bounds of a short interval."""
+        half = (stop - start) / 2
+        total = np.zeros_like(half)
+        for node, weight in zip(self.nodes, self.weights, strict=True):
+            total += weight * self.density(start + half * (1 + node))
+        return np.asarray(total * half)
+
+
+# ---------------------------------------------------------------- the table
+
+
+@functools.lru_cache(maxsize=64)
+def _table(dim: int, device: torch.device) -> Tensor:
+    """Return the coefficients of φ̂: (patches of s, patches of y, powers of y, powers of s)."""
+    nodes = np.cos(math.pi * (np.arange(DEGREE + 1) + 0.5) / (DEGREE + 1))
+    s, y = ((np.arange(count)[:, None] + (1 + nodes) / 2).reshape(-1) / count for count in (ROWS, COLUMNS))
+    s, y = LONGEST * s, SCORE * (2 * y - 1)
+    phi = angle_quantile(dim, (dim - 1) / 2 * np.sinh(s), y) * np.sqrt(np.cosh(s))[:, None]
+    to_powers = np.linalg.inv(np.vander(nodes, increasing=True))
+    values = phi.reshape(ROWS, DEGREE + 1, COLUMNS, DEGREE + 1)
+    coefficients = np.einsum("isjy,ps,qy->ijqp", values, to_powers, to_powers, optimize=True)
+    return torch.from_numpy(np.ascontiguousarray(coefficients)).to(device)
+
+
+def angles(dim: int, concentration: Tensor, scores: Tensor, *, with_derivative: bool = False) -> Angles:
+    """Return φ for normal scores, and its derivative in κ at fixed scores.
+
+    Args:
+        dim: d >= 2.
+        concentration: κ >= 0, (n,) or (1,); float64.
+        scores: y, (m, n); float64.
+        with_derivative: whether to return ∂φ/∂κ.
+    """
+    table = _table(dim, scores.device)
+    row, weights = _weights(dim, concentration, with_derivative)
+    column, v = _locate((scores + SCORE) * (COLUMNS / (2 * SCORE)), COLUMNS)
+    results = (_gathered if len(scores) < COLUMNS < len(row) else _contracted)(table, row, column, weights, v)
+    phi = results[0].clamp_(0, math.pi)
+    return Angles(phi, results[1] if with_derivative else None)
+
+
+def _locate(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return the patch of each x in [0, count], and the place in it, from -1 to 1."""
+    patch = x.long().clamp_(0, count - 1)
+    return patch, (2 * (x - patch) - 1).clamp_(-1, 1)
+
+
+def _weights(dim: int, kappa: Tensor, with_derivative: bool) -> tuple[Tensor, Tensor]:
+    """Return the row of each κ, and what its coefficients are multiplied by: (n, powers of s, 1 or 2)."""
+    x = kappa * (2 / (dim - 1))
+    s = torch.asinh(x)
+    cosh = torch.hypot(x, torch.ones_like(x))
+    row, t = _locate(s * (ROWS / LONGEST), ROWS)
+    exponents = torch.arange(DEGREE + 1, device=t.device)
+    powers = t[:, None] ** exponents
+    parts = [powers / cosh.sqrt()[:, None]]
+    if with_derivative:
+        # d/dκ (φ̂ / √cosh s) = (φ̂_s - φ̂ tanh(s)/2) / √cosh s · ds/dκ; beyond the table φ̂ is constant.
+        by_s = torch.zeros_like(powers)
+        by_s[:, 1:] = exponents[1:] * powers[:, :-1] * (2 * ROWS / LONGEST)
+        by_s *= (s < LONGEST)[:, None]
+        speed = 2 / (dim - 1) / cosh**1.5
+        parts.append((by_s - powers * (x / cosh / 2)[:, None]) * speed[:, None])
+    return row, torch.stack(parts, dim=-1)
+
+
+def _contracted(table: Tensor, row: Tensor, column: Tensor, weights: Tensor, v: Tensor) -> list[Tensor]:
+    """Evaluate with one polynomial in y on each patch for each κ: for many samples of each κ."""
+    of_kappa = torch.einsum("njqp,npr->rnjq", table[row], weights)
+    which = column + COLUMNS * torch.arange(len(row), device=row.device)
+    return [_horner(c.reshape(-1, DEGREE + 1)[which], v) for c in of_kappa]
+
+
+def _gathered(table: Tensor, row: Tensor, column: Tensor, weights: Tensor, v: Tensor) -> list[Tensor]:
+    """Evaluate with one patch for each sample: for few samples of each of many κ."""
+    flat = table.flatten(0, 1)
+    results = []
+    for columns, places in zip(column.unbind(), v.unbind(), strict=True):
+        of_sample = flat[COLUMNS * row + columns] @ weights
+        results.append([_horner(c, places) for c in of_sample.unbind(-1)])
+    return [torch.stack(parts) for parts in zip(*results, strict=True)]
+
+
+def _horner(coefficients: Tensor, v: Tensor) -> Tensor:
+    *rest, result = coefficients.unbind(-1)
+    for c in reversed(rest):
+        result = torch.addcmul(c, result, v)
+    return result
