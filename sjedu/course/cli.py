@@ -85,7 +85,9 @@ def _train(rest: Sequence[str]) -> int:
 
 
 def _experiment(room: str) -> ModuleType:
-    known = ", ".join(each.room for each in LESSONS if _has_experiment(each.room))
+    if room in FOUNDATIONS:
+        return importlib.import_module(f"sjedu.{room}.experiment")
+    known = ", ".join((*(each.room for each in LESSONS if _has_experiment(each.room)), *FOUNDATIONS))
     try:
         chosen = lesson(room)
     except ValueError as error:
