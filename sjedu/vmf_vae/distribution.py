@@ -203,7 +203,7 @@ class _Sample(torch.autograd.Function):
         return x.to(loc.dtype)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         x, mu, cosine, *rest = ctx.saved_tensors
         loc_shape, concentration_shape, loc_dtype, concentration_dtype = ctx.shapes
