@@ -40,6 +40,7 @@ from sjedu.wgan.transport import (
     pairwise_distances,
     soft_c_transform,
     transport_loss,
+    widened,
 )
 
 
@@ -77,12 +78,12 @@ class Wasserstein(Loss):
     def critic(self, critic: Critic, real: Tensor, fake: Tensor) -> Float[Tensor, ""]:
         """Return ``E f(fake) - E f(real)``."""
         _check_batches(real, fake)
-        return critic(fake).mean() - critic(real).mean()
+        return _values(critic, fake).mean() - _values(critic, real).mean()
 
     def generator(self, critic: Critic, real: Tensor, fake: Tensor) -> Float[Tensor, ""]:
         """Return ``-E f(fake)``."""
         _check_batches(real, fake)
-        return -critic(fake).mean()
+        return -_values(critic, fake).mean()
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,12 @@ class CTransform(Loss):
 
     def _value(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
         _check_batches(real, fake)
-        f = critic(real)
-        cost = pairwise_distances(real.flatten(1), fake.flatten(1))
+        cost = pairwise_distances(*_points(real, fake))
+        f = _values(critic, real).to(cost)
         return dual_value(f, self._transform(cost, f))
 
     def _transform(self, cost: Tensor, f: Tensor) -> Tensor:
-        return c_transform(cost, f.to(cost))
+        return c_transform(cost, f)
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class SoftCTransform(CTransform):
         check_positive("epsilon", self.epsilon)
 
     def _transform(self, cost: Tensor, f: Tensor) -> Tensor:
-        return soft_c_transform(cost, f.to(cost), self.epsilon)
+        return soft_c_transform(cost, f, self.epsilon)
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ class ExactTransport(Loss):
     def generator(self, critic: Critic, real: Tensor, fake: Tensor) -> Float[Tensor, ""]:
         """Return ``W₁`` of the batches."""
         _check_batches(real, fake)
-        return transport_loss(real.flatten(1), fake.flatten(1))
+        return transport_loss(*_points(real, fake))
 
 
 @dataclass(frozen=True)
@@ -159,12 +160,12 @@ class NonSaturating(Loss):
     def critic(self, critic: Critic, real: Tensor, fake: Tensor) -> Float[Tensor, ""]:
         """Return ``-E log D(real) - E log(1 - D(fake))`` with ``D = sigmoid(f)``."""
         _check_batches(real, fake)
-        return F.softplus(-critic(real)).mean() + F.softplus(critic(fake)).mean()
+        return F.softplus(-_values(critic, real)).mean() + F.softplus(_values(critic, fake)).mean()
 
     def generator(self, critic: Critic, real: Tensor, fake: Tensor) -> Float[Tensor, ""]:
         """Return ``-E log D(fake)``, whose gradient does not vanish where the critic is sure."""
         _check_batches(real, fake)
-        return F.softplus(-critic(fake)).mean()
+        return F.softplus(-_values(critic, fake)).mean()
 
     @torch.no_grad()
     def estimate(self, critic: Critic, real: Tensor, fake: Tensor) -> Float[Tensor, ""]:
@@ -181,12 +182,12 @@ class Hinge(Loss):
     def critic(self, critic: Critic, real: Tensor, fake: Tensor) -> Float[Tensor, ""]:
         """Return ``E max(0, 1 - f(real)) + E max(0, 1 + f(fake))``."""
         _check_batches(real, fake)
-        return F.relu(1 - critic(real)).mean() + F.relu(1 + critic(fake)).mean()
+        return F.relu(1 - _values(critic, real)).mean() + F.relu(1 + _values(critic, fake)).mean()
 
     def generator(self, critic: Critic, real: Tensor, fake: Tensor) -> Float[Tensor, ""]:
         """Return ``-E f(fake)``."""
         _check_batches(real, fake)
-        return -critic(fake).mean()
+        return -_values(critic, fake).mean()
 
     @torch.no_grad()
     def estimate(self, critic: Critic, real: Tensor, fake: Tensor) -> Float[Tensor, ""]:
@@ -221,6 +222,17 @@ def make_loss(name: str, epsilon: Number | None = None) -> Loss:
     if name != "soft_c_transform":
         raise ValueError(f"epsilon: got {epsilon}; only 'soft_c_transform' takes it, not {name!r}")
     return SoftCTransform(epsilon)
+
+
+def _values(critic: Critic, samples: Tensor) -> Tensor:
+    """Return the critic's values, in float32 at least: a mean of bfloat16 is right to two digits."""
+    return widened(critic(samples))
+
+
+def _points(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Return both as points of one dtype: under autocast what a generator makes is in half precision."""
+    dtype = torch.promote_types(real.dtype, fake.dtype)
+    return real.flatten(1).to(dtype), fake.flatten(1).to(dtype)
 
 
 def _check_batches(real: Tensor, fake: Tensor) -> None:

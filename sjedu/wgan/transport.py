@@ -125,7 +125,7 @@ def transport_loss(x: Tensor, y: Tensor, a: Array | None = None, b: Array | None
     _check_pair("x", x, "y", y)
     if len(x) == len(y) and a is None and b is None:
         columns = torch.from_numpy(matching(_distances(x, y))).to(x.device)
-        lengths: Tensor = torch.linalg.vector_norm(_wide(x) - _wide(y)[columns], dim=1)
+        lengths: Tensor = torch.linalg.vector_norm(widened(x) - widened(y)[columns], dim=1)
         return lengths.mean()
     distances = pairwise_distances(x, y)
     plan = transport(distances, a, b).plan
@@ -147,7 +147,7 @@ def pairwise_distances(x: Tensor, y: Tensor) -> Float[Tensor, "n m"]:
         ValueError: if one is not 2-D or has no points, or if dimension, dtype or device differ.
     """
     _check_pair("x", x, "y", y)
-    return torch.cdist(_wide(x), _wide(y), compute_mode="donot_use_mm_for_euclid_dist")
+    return torch.cdist(widened(x), widened(y), compute_mode="donot_use_mm_for_euclid_dist")
 
 
 # ---------------------------------------------------------------- the dual problem
@@ -257,7 +257,7 @@ def mcshane(points: Tensor, values: Tensor, z: Tensor) -> Float[Tensor, " k"]:
         ValueError: if shapes, dtypes or devices do not fit.
     """
     _check_pair("points", points, "z", z)
-    return c_transform(pairwise_distances(points, z), -_wide(values))
+    return c_transform(pairwise_distances(points, z), -widened(values))
 
 
 # ---------------------------------------------------------------- the solver
@@ -413,5 +413,6 @@ def _check_transform(cost: Tensor, f: Tensor) -> None:
         )
 
 
-def _wide(x: Tensor) -> Tensor:
+def widened(x: Tensor) -> Tensor:
+    """Return half precision as float32, and anything else as it is."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

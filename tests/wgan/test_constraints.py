@@ -146,6 +146,16 @@ def test_two_point_masses_reach_the_biased_optimum(centre, one_sided):
     assert estimate == pytest.approx(theory.penalised_optimum(W, weight, centre)[1], rel=0.02)
 
 
+def test_penalty_under_autocast_is_near_the_exact_one():
+    critic, real = seeded_critic(3).float(), REAL.float()
+    constraint = GradientPenalty(centre=0.0, where="fake")
+    wanted = constraint.penalty(critic, real, FAKE.float())
+    with torch.autocast("cpu", torch.bfloat16):
+        found = constraint.penalty(critic, real, FAKE.float())
+    assert found.dtype == torch.float32
+    assert found.item() == pytest.approx(wanted.item(), rel=0.02)
+
+
 def test_penalty_refuses_batch_normalisation():
     critic = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)).double()
     with pytest.raises(ValueError, match="critic: has batch normalisation"):

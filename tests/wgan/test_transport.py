@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import ot
 import pytest
+import scipy.stats
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -74,6 +75,13 @@ def test_assignment_gives_what_the_linear_program_gives(n):
     assert math.isclose(found.value, theory.primal(cdist(x, y), uniform, uniform).value, abs_tol=EXACT)
     assert math.isclose(found.value, float((found.plan * cdist(x, y)).sum()), abs_tol=1e-12)
     np.testing.assert_allclose(found.plan.sum(axis=0), uniform, atol=1e-15)
+
+
+@pytest.mark.parametrize(("n", "m"), [(6, 6), (5, 8)])
+def test_scipy_finds_the_same(n, m):
+    x, y, a, b = normal(n, 3, seed=1), normal(m, 3, seed=2), weights(n), weights(m, 1)
+    peer = scipy.stats.wasserstein_distance_nd(x.numpy(), y.numpy(), a, b)
+    assert math.isclose(wasserstein_1(x, y, a, b).value, peer, abs_tol=EXACT)
 
 
 def test_equal_weights_given_are_as_none_given():
