@@ -250,7 +250,7 @@ def train(
         made = generate(generator, config, run.device)
         if directory is not None and run.is_main and made.ndim == 4:
             save_row(made[:ROW], Path(directory) / f"{config.name}.png")
-        metrics = task.judge.metrics(made)
+        metrics: dict[str, float | int] = {**task.judge.metrics(made)}
         if game.divergence in ("W1", "OT"):  # the others do not estimate a distance
             metrics |= _comparison(run.history)
         return run.finish(metrics, name=config.name, data=task.source)

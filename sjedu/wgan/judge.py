@@ -35,7 +35,7 @@ class RingJudge:
     near: float = 0.15
     share: float = 0.01
 
-    def metrics(self, samples: Float[Tensor, "n 2"]) -> dict[str, float]:
+    def metrics(self, samples: Float[Tensor, "n 2"]) -> dict[str, float | int]:
         """Return "modes", how many of eight are found, and "near", the share of points that belong to any."""
         angle = torch.arange(8) * (torch.pi / 4)
         centres = self.radius * torch.stack([angle.cos(), angle.sin()], dim=-1)

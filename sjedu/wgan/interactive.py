@@ -1,0 +1,440 @@
+"""The five widgets of the lesson. Each answers a question that the text has just asked.
+
+Every widget comes in three forms: ``name()`` with its controls, ``name_scene()`` as a pure function of its state,
+and ``name_figure()`` as a still picture with its sentence, for pages behind which no kernel runs. Nothing is
+trained here: the critics that the explorer draws come from a recorded run.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+import numpy as np
+from jaxtyping import Float64
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from PIL import Image
+
+from sjedu.interactive import Labels, Scene, choice, explore, slider
+from sjedu.plotting import COLORS, DIVERGING, Real, figure, mosaic
+from sjedu.training import Record, load_records
+from sjedu.wgan import estimation, studies
+from sjedu.wgan.theory import expected_batch_distance
+from sjedu.wgan.transport import wasserstein_1
+
+REAL, FAKE = COLORS.blue, COLORS.vermillion
+
+# ---------------------------------------------------------------- 1: critics in the plane
+
+#: The critics of the explorer by the names on its buttons.
+CRITICS = {
+    "clipped": "clip",
+    "spectral": "spectral",
+    "gradient penalty": "gp",
+    "one-sided": "lp",
+    "c-transform": "c_transform",
+    "(c, ε)-transform": "soft_c_transform",
+}
+
+
+@lru_cache(1)
+def _landscapes() -> tuple[Record, Float64[np.ndarray, "times critics side side"]]:
+    """The recorded critics, and their heights on the grid."""
+    (record,) = [each for each in load_records("wgan") if "landscapes" in each.metrics]
+
+    def open_picture(name: str) -> Image.Image:
+        with (resources.files("sjedu.wgan") / "recorded" / name).open("rb") as file:
+            picture = Image.open(file)
+            picture.load()
+        return picture
+
+    return record, estimation.load_landscapes(record, open_picture)
+
+
+def critic_explorer() -> ipywidgets.VBox:
+    """Show what critics of the ring of eight Gaussians look like, and how near their estimates come.
+
+    Strengths are numbered from the smallest parameter (c, λ or ε) to the largest; spectral normalisation and the
+    c-transform have none.
+    """
+    return explore(
+        critic_explorer_scene(),
+        critic=choice("critic", list(CRITICS), "gradient penalty"),
+        strength=slider("parameter", 1, 4, 3),
+        steps=choice("steps", ["10", "100", "1000"], "1000"),
+    )
+
+
+def critic_explorer_figure() -> tuple[Figure, str]:
+    """Return six trained critics side by side, and the sentence that says what they show."""
+    record, heights = _landscapes()
+    shown = ("clip:0.01", "spectral", "gp:10", "lp:10", "c_transform", "soft_c_transform:0.1")
+    names = list(record.config["critics"])
+    exact = record.metrics["exact"]["mean"]
+    fig, axes = figure(8.6, 2.3, rows=1, cols=len(shown))
+    for ax, name in zip(axes, shown, strict=True):
+        ax.imshow(heights[-1, names.index(name)], extent=_EXTENT, origin="lower", cmap=DIVERGING)
+        _ring_axes(ax)
+        title = name.replace("soft_c_transform", "(c, ε)").replace("c_transform", "c-transform")
+        ax.set_title(f"{title.replace(':', ' ')}\n{record.metrics[name]['mean'] / exact:.3f}", fontsize=10)
+    return fig, (
+        "Six critics of eight Gaussians on a ring (dots) against N(0, I), and their estimates over the exact"
+        " distance of"
+        f" {exact:.3f}: the constrained ones draw a bowl, whose depth differs by a factor of a thousand; under"
+        f" the two"
+        " transforms each dot is the top of a cone."
+    )
+
+
+_EXTENT = (-estimation.REACH, estimation.REACH, -estimation.REACH, estimation.REACH)
+
+
+def _ring_axes(ax: Axes) -> None:
+    angle = np.arange(8) * np.pi / 4
+    ax.plot(2 * np.cos(angle), 2 * np.sin(angle), "o", ms=3, color=COLORS.black, mec="white", mew=0.6)
+    ax.set(xticks=[], yticks=[], xlim=_EXTENT[:2], ylim=_EXTENT[2:], aspect="equal")
+    ax.spines[:].set_visible(False)
+
+
+def critic_explorer_scene() -> Scene:
+    """Draw the state (critic, strength, steps) of `critic_explorer`."""
+    record, heights = _landscapes()
+    names = list(record.config["critics"])
+    times = [str(step) for step in record.config["landscapes"]]
+    exact = record.metrics["exact"]["mean"]
+    fig, axes = mosaic("ABC", 8.6, 3.6, width_ratios=(1.2, 1.1, 0.6))
+    image = axes["A"].imshow(
+        heights[0, 0], extent=_EXTENT, origin="lower", cmap=DIVERGING, norm=Normalize(0, 1)
+    )
+    _ring_axes(axes["A"])
+    axes["A"].set_title("the critic, and where it points")
+    line = np.linspace(-estimation.REACH, estimation.REACH, estimation.SIDE)
+    thin = slice(2, None, 4)
+    arrows = axes["A"].quiver(
+        *np.meshgrid(line[thin], line[thin]), 0, 0, pivot="mid", scale=14, width=0.006, color=COLORS.ink
+    )
+    bins = np.linspace(0, 2, 21)
+    counts = axes["B"].stairs(np.zeros(20), bins, fill=True, color=COLORS.sky)
+    axes["B"].axvline(1, color=COLORS.grey, ls=":")
+    axes["B"].set(
+        title="norms of its gradient",
+        xlabel="norm (2 stands for 2 and more)",
+        ylabel="share of the square",
+        ylim=(0, 1),
+    )
+    bars = axes["C"].bar([0, 1], [0, exact], color=[FAKE, REAL], width=0.7)
+    axes["C"].set(title="distance", ylim=(0, 2), xticks=[0, 1])
+    axes["C"].set_xticks([0, 1], ["estimate", "exact"])
+    labels = Labels(axes["C"], [(0, 0.1), (1, exact + 0.1)])
+
+    def update(critic: str, strength: int, steps: str) -> str:
+        known = [name for name in names if name.split(":")[0] == CRITICS[critic]]
+        name = known[min(strength, len(known)) - 1]
+        tile = heights[times.index(steps), names.index(name)]
+        image.set_data((tile - tile.min()) / max(np.ptp(tile), 1e-12))
+        slope = np.stack(np.gradient(tile, line[1] - line[0])[::-1], axis=-1)
+        norm = np.linalg.norm(slope, axis=-1)
+        unit = slope / np.maximum(norm, 1e-12)[..., None]
+        arrows.set_UVC(unit[thin, thin, 0], unit[thin, thin, 1])
+        counts.set_data(np.histogram(np.minimum(norm, 1.999), bins)[0] / norm.size)
+        noted = dict(zip(*record.curve(name), strict=True))
+        said = record.metrics[name]["mean"] if steps == times[-1] else noted[_nearest(noted, int(steps))]
+        bars[0].set_height(min(said, 1.85))
+        labels.write([f"{said:.3f}", f"{exact:.3f}"], [(0, min(said, 1.85) + 0.1), (1, exact + 0.1)])
+        return (
+            f"{critic}{_parameter(name)}, {steps} steps: the estimate is {said:.3f}, the exact distance"
+            f" {exact:.3f}; the"
+            f" gradient's norm has the median {np.median(norm):.2g} over the square."
+        )
+
+    return Scene(fig, [image, arrows, counts, bars[0], labels], update)
+
+
+def _nearest(noted: dict[Any, Any], step: int) -> Any:
+    """The step, counted from 0, that was noted last before so many steps were done."""
+    return min(noted, key=lambda each: abs(each + 1 - step))
+
+
+def _parameter(name: str) -> str:
+    kind, _, strength = name.partition(":")
+    if not strength:
+        return " (no parameter)"
+    symbol = {"clip": "c", "soft_c_transform": "ε"}.get(kind, "λ")
+    return f" with {symbol} = {strength}"
+
+
+# ---------------------------------------------------------------- 2: the false optimum
+
+THETAS = np.linspace(0, 1.5, 16)
+_REPEATS = {1: 400, 2: 100, 4: 60, 8: 24, 16: 12, 32: 6, 64: 3}
+
+
+def false_optimum() -> ipywidgets.VBox:
+    """Show which Gaussian a perfect minimiser of the batch distance prefers, for batches of n in d dimensions."""
+    return explore(
+        false_optimum_scene(),
+        n=choice("n", {str(n): n for n in _REPEATS}, 16),
+        d=slider("d", 1, 50, 10),
+    )
+
+
+def false_optimum_figure() -> tuple[Figure, str]:
+    """Return the still picture of `false_optimum`, and the sentence that says what it shows."""
+    return _still(false_optimum_scene(), n=16, d=10)
+
+
+@lru_cache(512)
+def _curve(n: int, d: int) -> Float64[np.ndarray, " thetas"]:
+    """The mean batch distance for each θ, with the same draws for all of them."""
+    return np.asarray(expected_batch_distance(THETAS, n, d, repeats=_REPEATS[n], seed=0))
+
+
+def false_optimum_scene() -> Scene:
+    """Draw the state (n, d) of `false_optimum`."""
+    fig, ax = figure(7.4, 3.6)
+    line = ax.plot(THETAS, np.ones_like(THETAS), color=COLORS.blue, lw=2)[0]
+    best = ax.plot([], [], "o", color=FAKE, ms=10)[0]
+    truth = ax.plot([], [], "s", color=COLORS.green, ms=9)[0]
+    ax.axvline(1, color=COLORS.grey, ls=":")
+    ax.set(
+        xlabel="θ: what is generated is N(0, θ² I); the data are N(0, I)",
+        ylabel="mean batch distance / that at θ = 1",
+        ylim=(0.6, 1.6),
+        title="circle: the best θ by the batches; square: the truth",
+    )
+
+    def update(n: int, d: int) -> str:
+        curve = _curve(n, d)
+        at_truth = float(np.interp(1, THETAS, curve))
+        found = int(curve.argmin())
+        line.set_ydata(curve / at_truth)
+        best.set_data([THETAS[found]], [curve[found] / at_truth])
+        truth.set_data([1], [1])
+        extra = at_truth / curve[found] - 1
+        return (
+            f"Batches of {n} in {d} dimensions: the batch distance is least at θ = {THETAS[found]:.1f}; the"
+            f" truth, θ = 1,"
+            f" costs {extra:.0%} more."
+        )
+
+    return Scene(fig, [line, best, truth], update)
+
+
+# ---------------------------------------------------------------- 3: batches against each other
+
+_SIZES = (4, 16, 36, 64)
+_ROWS = 8  # and columns of a montage
+
+
+def batch_tournament() -> ipywidgets.VBox:
+    """Show which batch a batch of test digits takes for the nearest."""
+    return explore(
+        batch_tournament_scene(),
+        n=choice("n", {str(n): n for n in _SIZES}, 64),
+        candidate=choice("shown beside it", ["real", "mean", "centroids", "noisy"], "centroids"),
+        draw=slider("draw", 0, 20, 0),
+    )
+
+
+def batch_tournament_figure() -> tuple[Figure, str]:
+    """Return the still picture of `batch_tournament`, and the sentence that says what it shows."""
+    return _still(batch_tournament_scene(), n=64, candidate="centroids", draw=0)
+
+
+def batch_tournament_scene() -> Scene:
+    """Draw the state (n, candidate, draw) of `batch_tournament`."""
+    fig, axes = mosaic("ABC", 8.6, 3.4, width_ratios=(1, 1, 1.2))
+    batch_image = _montage_axes(axes["A"], "a batch of test digits")
+    other_image = _montage_axes(axes["B"], "the candidate shown")
+    names = ("real", "mean", "centroids", "noisy")
+    bars = axes["C"].barh(names, [0] * 4, color=[REAL, COLORS.grey, FAKE, COLORS.sky], height=0.6)
+    axes["C"].set(title="exact distance to the batch", xlim=(0, 3.2))
+    axes["C"].invert_yaxis()
+    labels = Labels(axes["C"], [(0, i) for i in range(4)], align="left")
+
+    def update(n: int, candidate: str, draw: int) -> str:
+        rng = np.random.default_rng((draw, n))
+        test = studies.digits("test")
+        batch = test[rng.choice(len(test), n, replace=False)]
+        rivals = studies.candidates(n, rng)
+        found = {name: wasserstein_1(batch, rivals[name]).value for name in names}
+        batch_image.set_data(_montage(batch))
+        other_image.set_data(_montage(rivals[candidate]))
+        for bar, value in zip(bars, found.values(), strict=True):
+            bar.set_width(value)
+        labels.write(
+            [f"{value:.2f}" for value in found.values()],
+            [(value + 0.05, i) for i, value in enumerate(found.values())],
+        )
+        winner = min(found, key=lambda name: found[name])
+        told = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
+        return f"Distance from a batch of {n} test digits: {told}. Nearest: {winner}."
+
+    return Scene(fig, [batch_image, other_image, *bars, labels], update)
+
+
+def _montage_axes(ax: Axes, title: str) -> Any:
+    ax.set(xticks=[], yticks=[], title=title)
+    ax.spines[:].set_visible(False)
+    return ax.imshow(np.zeros((9 * _ROWS, 9 * _ROWS)), cmap="gray", vmin=0, vmax=1)
+
+
+def _montage(points: Float64[np.ndarray, "n 64"]) -> Float64[np.ndarray, "rows columns"]:
+    """Digits in a square, a pixel apart; what is left of it stays empty."""
+    tiles = np.full((_ROWS * _ROWS, 9, 9), np.nan)
+    tiles[: len(points), :8, :8] = points.reshape(-1, 8, 8)
+    return tiles.reshape(_ROWS, _ROWS, 9, 9).transpose(0, 2, 1, 3).reshape(9 * _ROWS, 9 * _ROWS)
+
+
+# ---------------------------------------------------------------- 4: the bias of the penalty
+
+
+def penalty_bias() -> ipywidgets.VBox:
+    """Show how far the best penalised critic is from the distance, when everything else is perfect."""
+    return explore(
+        penalty_bias_scene(),
+        W=slider("W", 0.1, 5.0, 2.0, 0.1, ".1f"),
+        strength=slider("λ", 0.5, 20.0, 10.0, 0.5, ".1f"),
+        centre=choice("penalty centred at", {"1": 1, "0": 0}, 1),
+    )
+
+
+def penalty_bias_figure() -> tuple[Figure, str]:
+    """Return the still picture of `penalty_bias`, and the sentence that says what it shows."""
+    return _still(penalty_bias_scene(), W=2.0, strength=10.0, centre=1)
+
+
+def penalty_bias_scene() -> Scene:
+    """Draw the state (W, strength, centre) of `penalty_bias`."""
+    fig, axes = mosaic("AB", 8.0, 3.4, width_ratios=(1.6, 1))
+    s = np.linspace(0, 4, 201)
+    curve = axes["A"].plot(s, np.zeros_like(s), color=COLORS.blue, lw=2)[0]
+    top = axes["A"].plot([], [], "o", color=FAKE, ms=9)[0]
+    axes["A"].axvline(1, color=COLORS.grey, ls=":")
+    axes["A"].set(
+        xlabel="slope s of the critic f = s f*",
+        ylabel="what the critic maximises",
+        ylim=(-10, 20),
+        xlim=(0, 6),
+    )
+    bars = axes["B"].bar(["W", "critic says"], [0, 0], color=[REAL, FAKE], width=0.6)
+    axes["B"].set(ylim=(0, 8), title="the distance, and the estimate")
+    labels = Labels(axes["B"], [(0, 0), (1, 0)])
+
+    def update(W: Real, strength: Real, centre: int) -> str:
+        curve.set_ydata(s * W - strength * (s - centre) ** 2)
+        best = centre + W / (2 * strength)
+        said = best * W
+        top.set_data([best], [best * W - strength * (best - centre) ** 2])
+        heights = [W, min(said, 7.4)]
+        for bar, height in zip(bars, heights, strict=True):
+            bar.set_height(height)
+        labels.write([f"{W:.2f}", f"{said:.2f}"], [(0, heights[0] + 0.3), (1, heights[1] + 0.3)])
+        formula = "W + W²/2λ" if centre else "W²/2λ"
+        return (
+            f"W = {W:.1f}, λ = {strength:.1f}: the best slope is {best:.3f}, so the critic says"
+            f" {formula} = {said:.3f}."
+        )
+
+    return Scene(fig, [curve, top, *bars, labels], update)
+
+
+# ---------------------------------------------------------------- 5: what pixels call near
+
+
+def pixel_metric() -> ipywidgets.VBox:
+    """Show how far a shift and a blur move a digit in pixels, and which other digit is nearer."""
+    return explore(
+        pixel_metric_scene(),
+        picture=slider("picture", 0, 49, 3),
+        shift=slider("shift", 0, 6, 2),
+        blur=slider("blur σ", 0.0, 3.0, 0.0, 0.5, ".1f"),
+    )
+
+
+def pixel_metric_figure() -> tuple[Figure, str]:
+    """Return the still picture of `pixel_metric`, and the sentence that says what it shows."""
+    return _still(pixel_metric_scene(), picture=3, shift=2, blur=0.0)
+
+
+def pixel_metric_scene() -> Scene:
+    """Draw the state (picture, shift, blur) of `pixel_metric`."""
+    drawn = studies.canvases()
+    strangers, distances = studies.nearest_stranger()
+    fig, axes = mosaic("ABCD", 8.6, 2.9, width_ratios=(1, 1, 1, 1.3))
+    titles = ("a digit", "shifted and blurred", "nearest of another class")
+    images = [_canvas_axes(axes[key], title) for key, title in zip("ABC", titles, strict=True)]
+    bars = axes["D"].barh(["altered", "other class"], [0, 0], color=[FAKE, REAL], height=0.5)
+    axes["D"].set(title="distance in pixels", xlim=(0, 13))
+    axes["D"].invert_yaxis()
+    labels = Labels(axes["D"], [(0, 0), (0, 1)], align="left")
+
+    def update(picture: int, shift: int, blur: Real) -> str:
+        original = drawn.pictures[picture]
+        altered = studies.blurred(studies.shifted(original, shift), float(blur))
+        stranger = int(strangers[picture])
+        for image, pixels in zip(images, (original, altered, drawn.pictures[stranger]), strict=True):
+            image.set_data(pixels)
+        found = [float(np.linalg.norm(original - altered)), float(distances[picture])]
+        for bar, value in zip(bars, found, strict=True):
+            bar.set_width(value)
+        labels.write([f"{value:.2f}" for value in found], [(value + 0.2, i) for i, value in enumerate(found)])
+        nearer = "farther away than" if found[0] > found[1] else "nearer than"
+        return (
+            f"A {drawn.labels[picture]} moved by {shift} pixels and blurred with σ = {blur:.1f} is"
+            f" {found[0]:.2f} from itself:"
+            f" {nearer} a {drawn.labels[stranger]} ({found[1]:.2f})."
+        )
+
+    return Scene(fig, [*images, *bars, labels], update)
+
+
+def _canvas_axes(ax: Axes, title: str) -> Any:
+    ax.set(xticks=[], yticks=[])
+    ax.set_title(title, fontsize=10)
+    ax.spines[:].set_visible(False)
+    return ax.imshow(np.zeros((studies.CANVAS, studies.CANVAS)), cmap="gray", vmin=0, vmax=1)
+
+
+# ---------------------------------------------------------------- what they share
+
+
+def sample_row(record: Record, folder: str | Path | None = None) -> Float64[np.ndarray, "rows columns"]:
+    """Return the row of samples that a run kept, side by side, values in [0, 1].
+
+    Args:
+        record: of the run.
+        folder: where the run left its files; None: among the recorded ones.
+
+    Raises:
+        FileNotFoundError: if there is no such row.
+    """
+    place = resources.files("sjedu.wgan") / "recorded" if folder is None else Path(folder)
+    with (place / f"{record.name}.png").open("rb") as file:
+        return np.asarray(Image.open(file), dtype=np.float64) / 255
+
+
+def digit_row(points: Float64[np.ndarray, "n 64"], count: int = 16) -> Float64[np.ndarray, "8 columns"]:
+    """Put the first digits side by side."""
+    return np.hstack(list(points[:count].reshape(-1, 8, 8)))
+
+
+def rows_figure(rows: dict[str, np.ndarray]) -> Figure:
+    """Draw rows of pictures, each with its name before it."""
+    fig, axes = figure(8.6, 0.52 * len(rows) + 0.2, rows=len(rows), cols=1, squeeze=False)
+    for ax, (name, row) in zip(axes[:, 0], rows.items(), strict=True):
+        ax.imshow(row, cmap="gray", vmin=0, vmax=1)
+        ax.set(xticks=[], yticks=[])
+        ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+        ax.spines[:].set_visible(False)
+    return fig
+
+
+def _still(scene: Scene, **state: Any) -> tuple[Figure, str]:
+    sentence = scene.update(**state)
+    return scene.figure, sentence

@@ -1,0 +1,237 @@
+"""The experiment: what generators learn, what is measured beside, and that every preset runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import signal
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sjedu.data import DataNotFound
+from sjedu.training import Record
+from sjedu.wgan import experiment
+from sjedu.wgan.experiment import PRESETS, ROW, Config, StaticConfig, generate, load_task, sweep, train
+
+NO_CRITIC = {"loss": "transport", "constraint": "none", "critic_steps": 0}
+
+
+def config(preset="cpu", **numbers):
+    return dataclasses.replace(PRESETS[preset], **numbers)
+
+
+def test_a_constraint_makes_the_non_saturating_game_find_modes():
+    numbers = config("ring", constraint="zero_gp", strength=0.5, steps=400, samples=500)
+    metrics = train(numbers, progress=False).metrics
+    # An untrained generator finds none: it covers the middle of the ring.
+    assert metrics["modes"] >= 5
+    assert metrics["near"] > 0.05
+    assert "ratio" not in metrics  # this critic estimates another divergence
+
+
+def test_exact_transport_lowers_the_batch_distance_and_blurs():
+    record = train(config(steps=250, width=128, learning_rate=1e-3, **NO_CRITIC), progress=False)
+    _, batch = record.curve("batch")
+    assert batch[-1] < 0.9 * batch[0]
+    assert record.metrics["ratio"] == pytest.approx(1, abs=1e-4)
+    # 64 real digits have 1.85 and a share of mid-grey of 0.23; centres of clusters 1.69 and 0.29.
+    assert record.metrics["batch W1"] < 1.85
+    assert record.metrics["mid-grey"] > 0.29
+
+
+def test_the_transform_follows_the_batch_distance_from_below():
+    record = train(
+        config(
+            loss="c_transform", constraint="none", steps=60, width=64, learning_rate=1e-3, measure_every=2
+        ),
+        progress=False,
+    )
+    said, exact = (np.array(record.curve(name)[1]) for name in ("estimate", "batch"))
+    assert (said <= exact + 1e-5).all()  # weak duality
+    assert record.metrics["correlation"] > 0.9
+    assert 0.85 < record.metrics["ratio"] <= 1
+
+
+@pytest.mark.parametrize(
+    "game",
+    [
+        {"loss": loss, "constraint": constraint}
+        for loss in ("wasserstein", "non_saturating", "hinge")
+        for constraint in ("none", "clip", "spectral", "gp", "lp", "zero_gp", "r1")
+    ]
+    + [{"loss": "soft_c_transform", "constraint": "none"}, NO_CRITIC],
+    ids=lambda game: f"{game['loss']}-{game['constraint']}",
+)
+def test_every_game_can_be_played(game):
+    record = train(
+        config("ring", steps=3, width=8, batch_size=16, measure_every=1, samples=50, strength=0.1, **game),
+        progress=False,
+    )
+    assert len(record.curves["batch"]) == 3
+    assert record.metrics.keys() >= {"modes", "near"}
+
+
+def test_clipped_weights_stay_clipped(monkeypatch):
+    critics = []
+    build = experiment.build_networks
+
+    def spy(*arguments):
+        generator, critic = build(*arguments)
+        critics.append(critic)
+        return generator, critic
+
+    monkeypatch.setattr(experiment, "build_networks", spy)
+    train(config("ring", loss="wasserstein", constraint="clip", strength=0.02, steps=3), progress=False)
+    assert max(float(p.detach().abs().max()) for p in critics[0].parameters()) <= 0.02 + 1e-7
+
+
+def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path, monkeypatch):
+    numbers = config(constraint="spectral", steps=6, width=32, critic_steps=2, measure_every=2, samples=100)
+    whole = train(numbers, tmp_path / "whole", progress=False)
+    batch = experiment.Task.batch
+    calls = []
+
+    def interrupt(task, number):
+        calls.append(number)
+        if len(calls) == 8:
+            signal.raise_signal(signal.SIGINT)
+        return batch(task, number)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(experiment.Task, "batch", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(numbers, tmp_path / "cut", progress=False)
+    resumed = train(numbers, tmp_path / "cut", resume=True, progress=False)
+    assert resumed.curves == whole.curves
+    assert resumed.metrics == whole.metrics
+    assert Record.load(tmp_path / "cut" / f"{numbers.name}.json").metrics == whole.metrics
+
+
+def test_a_run_keeps_a_row_of_samples(tmp_path):
+    record = train(config(steps=1, width=8, critic_steps=1, samples=80), tmp_path, progress=False)
+    assert Image.open(tmp_path / f"{record.name}.png").size == (8 * ROW, 8)
+    assert "scikit-learn" in record.data
+
+
+def test_samples_are_made_from_the_same_noise():
+    numbers = config(samples=20)
+    generator, _ = experiment.build_networks(numbers, (1, 8, 8))
+    first = generate(generator, numbers, torch.device("cpu"))
+    torch.manual_seed(5)
+    assert torch.equal(first, generate(generator, numbers, torch.device("cpu")))
+    assert first.shape == (20, 1, 8, 8)
+    assert 0 <= first.min() <= first.max() <= 1
+
+
+def test_batches_do_not_repeat_within_an_epoch():
+    task = load_task(config("ring", batch_size=100))
+    seen = torch.cat([task.batch(number) for number in range(20)])
+    assert len(torch.unique(seen, dim=0)) == 2000
+    digits = load_task(config())
+    assert digits.batch(0).shape == (64, 1, 8, 8)
+    assert digits.batch(0).max() <= 1
+
+
+def test_a_sweep_plays_every_game_with_every_seed(tmp_path):
+    numbers = config("ring", steps=1, width=8, samples=20)
+    records = sweep(numbers, ({"constraint": "none"}, {"constraint": "gp"}), (0, 1), tmp_path, progress=False)
+    assert [record.name for record in records] == [
+        "ring-non_saturating-seed0",
+        "ring-non_saturating-seed1",
+        "ring-non_saturating-gp10-seed0",
+        "ring-non_saturating-gp10-seed1",
+    ]
+    assert all((tmp_path / record.name / f"{record.name}.json").is_file() for record in records)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "reason"),
+    [
+        ({"loss": "transport"}, "critic_steps: got 5 with loss 'transport'; expected 0"),
+        ({"critic_steps": 0}, "critic_steps: got 0 with loss 'wasserstein'"),
+        ({"width": 0}, "width must be at least 1, got 0"),
+        ({"dataset": "ring", "network": "dcgan"}, "network: got 'dcgan' with dataset 'ring'; expected 'mlp'"),
+    ],
+)
+def test_wrong_configs_name_the_field(numbers, reason):
+    with pytest.raises(ValueError, match=reason):
+        config(**numbers)
+
+
+# ---------------------------------------------------------------- presets
+
+
+def test_a_static_config_estimates():
+    record = train(config("static", steps=2, samples=64, critics=("gp:10",)), progress=False)
+    assert record.metrics.keys() == {"exact", "zero", "gp:10"}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_are_named_after_their_studies(preset):
+    numbers = PRESETS[preset]
+    assert numbers.study == preset
+    assert numbers.name.startswith(preset)
+    assert isinstance(numbers, Config | StaticConfig)
+
+
+def write_cifar(folder):
+    rng = np.random.default_rng(0)
+    for split in ("train", "test"):
+        files = []
+        for _ in range(80):
+            buffer = io.BytesIO()
+            Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(buffer, "JPEG")
+            files.append(np.frombuffer(buffer.getvalue(), np.uint8))
+        (folder / "cifar10_jpeg").mkdir(exist_ok=True)
+        np.savez(
+            folder / "cifar10_jpeg" / f"{split}.npz",
+            jpeg=np.concatenate(files),
+            offset=np.cumsum([0, *map(len, files)]),
+            y=np.arange(80, dtype=np.uint8) % 10,
+        )
+
+
+def write_celeba(folder):
+    (folder / "celeba").mkdir()
+    lines = []
+    with zipfile.ZipFile(folder / "celeba/img_align_celeba.zip", "w") as archive:
+        for number in range(160):
+            buffer = io.BytesIO()
+            Image.new("RGB", (178, 218), (number, 255 - number, 90)).save(buffer, "JPEG")
+            archive.writestr(f"img_align_celeba/{number:06d}.jpg", buffer.getvalue())
+            lines.append(f"{number:06d}.jpg {2 * (number % 2)}")
+    (folder / "celeba/list_eval_partition.txt").write_text("\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("preset", "write", "found"),
+    [
+        ("gpu", write_cifar, {"frechet", "precision", "recall"}),
+        ("celeba", write_celeba, set()),
+    ],
+)
+def test_the_gpu_presets_run_in_miniature(preset, write, found, tmp_path, monkeypatch):
+    write(tmp_path)
+    monkeypatch.setenv("SJEDU_DATA", str(tmp_path))
+    small = config(preset, width=8, steps=2, batch_size=8, critic_steps=1, measure_every=1, samples=70)
+    record = train(small, tmp_path / "run", progress=False)
+    assert record.metrics.keys() == found | {
+        "batch W1",
+        "mid-grey",
+        "to data",
+        "to centres",
+        "ratio",
+        "correlation",
+    }
+    side = {"gpu": 32, "celeba": 64}[preset]
+    assert Image.open(tmp_path / "run" / f"{record.name}.png").size == (ROW * side, side)
+
+
+def test_without_faces_the_error_says_how_to_get_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("SJEDU_DATA", str(tmp_path))
+    with pytest.raises(DataNotFound, match=r"img_align_celeba\.zip.*SJEDU_DATA"):
+        train(config("celeba"), progress=False)
