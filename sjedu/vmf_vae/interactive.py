@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeAlias
 
 import ipywidgets
@@ -26,8 +26,8 @@ from matplotlib.figure import Figure
 from sjedu.interactive import Labels, Scene, explore, slider, toggle
 from sjedu.plotting import COLORS, CYCLE, SEQUENTIAL, Real, figure, mosaic
 from sjedu.vmf_vae import kl_to_uniform
-from sjedu.vmf_vae.angular_grid import acceptance_rate, angular_grid, log_area, naive_dw_dkappa
 from sjedu.vmf_vae.decoder import sphere_decoder
+from sjedu.vmf_vae.theory import AngularGrid, wood_acceptance
 
 Panel: TypeAlias = tuple[list[Artist], Callable[..., None]]
 Points: TypeAlias = Float[np.ndarray, "n 3"]
@@ -129,8 +129,8 @@ def concentration_scene() -> Scene:
         k, center = 10.0**kappa, direction(longitude, latitude)
         points = around(center, closed_form_cosines(k, u), turn)
         place(points, center)
-        law = angular_grid(3, k)
-        kl = k * law.mean - law.log_z + log_area(3)
+        law = _grid(3, k)
+        kl = k * law.mean - law.log_z + math.log(4 * math.pi)
         mark(k, law.mean, kl)
         x, y, z = points.mean(axis=0)
         return (
@@ -151,8 +151,8 @@ def _uniforms() -> tuple[np.ndarray, np.ndarray]:
 def _kl_curve(ax: Axes) -> Panel:
     """A and KL over κ in three dimensions, and the chosen κ on both."""
     kappas = np.logspace(-1, 2.7, 80)
-    laws = [angular_grid(3, float(k)) for k in kappas]
-    kls = [k * law.mean - law.log_z + log_area(3) for k, law in zip(kappas, laws, strict=True)]
+    laws = [_grid(3, float(k)) for k in kappas]
+    kls = [k * law.mean - law.log_z + math.log(4 * math.pi) for k, law in zip(kappas, laws, strict=True)]
     ax.plot(kappas, [law.mean for law in laws], color=COLORS.green, label="A(κ), length of the mean")
     ax.plot(kappas, kls, color=COLORS.vermillion, label="KL to uniform, nats")
     ax.set(xscale="log", xlabel="κ", ylim=(0, 6.5), title="in three dimensions")
@@ -183,8 +183,8 @@ def cosine_density_figure() -> tuple[Figure, str]:
     """Return the density in six dimensions at κ = 20, and the sentence that says what there is to see."""
     fig, ax = figure(7.6, 3.2)
     for dim, color in zip((2, 3, 4, 16, 64, 256), CYCLE, strict=False):
-        law = angular_grid(dim, 20.0)
-        w, p = np.cos(law.phi[1:-1]), law.density[1:-1] / np.sin(law.phi[1:-1])
+        law = _grid(dim, 20.0)
+        w, p = _density(law)
         ax.plot(w, p, color=color, label=f"{dim}")
         ax.plot([law.mean], [0.05], "^", color=color, ms=7, clip_on=False)
     ax.set(xlim=(-0.6, 1.0), ylim=(0, 8), xlabel="w = ⟨μ, x⟩", ylabel="density", title="κ = 20")
@@ -209,17 +209,14 @@ def cosine_density_scene() -> Scene:
 
     def update(dim: Real, kappa: Real) -> str:
         d, k = round(2.0**dim), 10.0**kappa
-        law = angular_grid(d, k)
-        phi, density = law.phi[1:-1], law.density[1:-1]
-        w, p = np.cos(phi), density / np.sin(phi)
-        # At d = 2 the density is infinite at the ends: scale by its value away from them.
-        top = float(p[(phi > 0.1) & (phi < np.pi - 0.1)].max(initial=0.0)) if d == 2 else float(p.max())
-        top = top or float(p.max())
-        counts, edges = np.histogram(np.cos(law.quantile(u)), bins=60, range=(-1, 1), density=True)
+        law = _grid(d, k)
+        w, p = _density(law)
+        top = float(p.max()) if d > 2 else 3 * float(np.median(p))  # in the plane it is infinite at the ends
+        counts, edges = np.histogram(np.cos(law.ppf(u)), bins=60, range=(-1, 1), density=True)
         curve.set_data(w, np.minimum(p / top, 2))
         bars.set_data(np.minimum(counts / top, 2), edges)
         mean.set_xdata([law.mean, law.mean])
-        accepted = acceptance_rate(d, k)
+        accepted = wood_acceptance(d, k)
         return (
             f"dim = {d}, κ = {k:.4g}: mean A = {law.mean:.3f}, standard deviation {math.sqrt(law.variance):.3f};"
             f" Wood's rejection sampler would accept {100 * accepted:.0f} % of its proposals."
@@ -409,10 +406,11 @@ def kappa_gradient_scene() -> Scene:
     bars, raise_bars = _gradient_bars(axes["B"])
 
     def update(dim: int, kappa: Real) -> str:
-        law = angular_grid(dim, 10.0**kappa)
-        implicit, naive = law.dw_dkappa(), naive_dw_dkappa(law)
-        means = [float(np.trapezoid(law.density * values, law.phi)) for values in (implicit, naive)]
-        trace(law.phi, law.density, implicit, naive)
+        law = _grid(dim, 10.0**kappa)
+        w = np.cos(law.phi)
+        implicit, naive = law.dw_dkappa(w), (1 - w**2) / math.hypot(2 * law.kappa, dim - 1)
+        means = [float(np.trapezoid(values, law.cdf)) for values in (implicit, naive)]
+        trace(law, implicit / law.variance, naive / law.variance)
         raise_bars(law.variance, *means)
         error = 100 * (means[1] / law.variance - 1)
         return (
@@ -431,13 +429,12 @@ def _slopes(ax: Axes) -> Panel:
     second = ax.plot([], [], color=COLORS.vermillion, ls="--", label="accepted proposal")[0]
     ax.legend(frameon=False, fontsize=9, loc="upper left")
 
-    def draw(phi: np.ndarray, density: np.ndarray, implicit: np.ndarray, naive: np.ndarray) -> None:
-        rows = np.linspace(1, len(phi) - 2, 150).astype(int)
-        w, unit = np.cos(phi[rows]), float(np.trapezoid(density * implicit, phi))
-        p = density[rows] / np.sin(phi[rows])
+    def draw(law: AngularGrid, implicit: np.ndarray, naive: np.ndarray) -> None:
+        rows = np.linspace(1, len(law.phi) - 2, 150).astype(int)
+        w, p = (values[rows - 1] for values in _density(law))
         shade.set_data(w, np.minimum(p / np.quantile(p, 0.9), 3.5))
-        first.set_data(w, implicit[rows] / unit)
-        second.set_data(w, naive[rows] / unit)
+        first.set_data(w, implicit[rows])
+        second.set_data(w, naive[rows])
 
     return [shade, first, second], draw
 
@@ -458,6 +455,19 @@ def _gradient_bars(ax: Axes) -> Panel:
 
 
 # ---------------------------------------------------------------- helpers
+
+
+@lru_cache(256)
+def _grid(dim: int, kappa: float) -> AngularGrid:
+    return AngularGrid(dim, kappa)
+
+
+def _density(law: AngularGrid) -> tuple[np.ndarray, np.ndarray]:
+    """Return w and its density at the inner angles of a grid."""
+    phi, half = law.phi[1:-1], (law.dim - 1) / 2
+    log_area = math.log(2) + half * math.log(math.pi) - math.lgamma(half)  # of the slices, S^(dim-2)
+    log = law.kappa * np.cos(phi) + (law.dim - 3) * np.log(np.sin(phi)) + log_area - law.log_z
+    return np.cos(phi), np.exp(log)
 
 
 def _still(scene: Scene, **state: Any) -> tuple[Figure, str]:
