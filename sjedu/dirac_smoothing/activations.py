@@ -18,6 +18,7 @@ from sjedu.dirac_smoothing.functions import (
     RELU6,
     SIGN,
     STEP,
+    Number,
     PiecewiseLinear,
     clip,
     leaky,
@@ -33,7 +34,7 @@ Values: TypeAlias = Float[Tensor, "*shape"]
 class _WithWidth(nn.Module):
     """A module with a width s > 0, fixed or learnt. Learnt is log s, so that every step leaves s positive."""
 
-    def __init__(self, width: float, learnable: bool) -> None:
+    def __init__(self, width: Number, learnable: bool) -> None:
         super().__init__()
         value = torch.tensor(math.log(positive_width(width)), dtype=torch.float32)
         self.start, self.learnable = float(width), learnable
@@ -67,7 +68,7 @@ class SmoothPiecewiseLinear(_WithWidth):
     def __init__(
         self,
         function: PiecewiseLinear,
-        width: float = 1.0,
+        width: Number = 1.0,
         kernel: KernelName = "gaussian",
         *,
         learnable: bool = False,
@@ -97,7 +98,7 @@ class SmoothReLU(SmoothPiecewiseLinear):
 
     def __init__(
         self,
-        width: float = 1.0,
+        width: Number = 1.0,
         kernel: KernelName = "gaussian",
         *,
         learnable: bool = False,
@@ -111,8 +112,8 @@ class SmoothLeakyReLU(SmoothPiecewiseLinear):
 
     def __init__(
         self,
-        alpha: float = 0.15,
-        width: float = 1.0,
+        alpha: Number = 0.15,
+        width: Number = 1.0,
         kernel: KernelName = "gaussian",
         *,
         learnable: bool = False,
@@ -127,7 +128,7 @@ class _Fixed(SmoothPiecewiseLinear):
     FUNCTION: PiecewiseLinear
 
     def __init__(
-        self, width: float = 1.0, kernel: KernelName = "gaussian", *, learnable: bool = False
+        self, width: Number = 1.0, kernel: KernelName = "gaussian", *, learnable: bool = False
     ) -> None:
         super().__init__(self.FUNCTION, width, kernel, learnable=learnable)
 
@@ -179,9 +180,9 @@ class SmoothClip(SmoothPiecewiseLinear):
 
     def __init__(
         self,
-        low: float = -1.0,
-        high: float = 1.0,
-        width: float = 1.0,
+        low: Number = -1.0,
+        high: Number = 1.0,
+        width: Number = 1.0,
         kernel: KernelName = "gaussian",
         *,
         learnable: bool = False,
@@ -194,8 +195,8 @@ class SmoothSoftShrink(SmoothPiecewiseLinear):
 
     def __init__(
         self,
-        threshold: float = 1.0,
-        width: float = 1.0,
+        threshold: Number = 1.0,
+        width: Number = 1.0,
         kernel: KernelName = "gaussian",
         *,
         learnable: bool = False,
@@ -207,7 +208,7 @@ class SmoothFloor(_WithWidth):
     """`smooth_floor` as a module; arguments as there, and `learnable` for the width."""
 
     def __init__(
-        self, width: float = 0.1, kernel: KernelName = "logistic", *, learnable: bool = False
+        self, width: Number = 0.1, kernel: KernelName = "logistic", *, learnable: bool = False
     ) -> None:
         super().__init__(width, learnable)
         smooth_floor(torch.zeros(()), width, kernel)  # refuses what it cannot do

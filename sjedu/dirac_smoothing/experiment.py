@@ -220,7 +220,7 @@ def build_scheduler(config: Config, optimizer: torch.optim.Optimizer) -> Any:
 
 def sweep(
     config: Config,
-    choices: Sequence[tuple[str, float]],
+    choices: Sequence[tuple[str, int | float]],
     seeds: Sequence[int],
     directory: str | Path | None = None,
     *,

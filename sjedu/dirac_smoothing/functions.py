@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float
+
+Number: TypeAlias = int | float
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,11 @@ class PiecewiseLinear:
         ValueError: if the knots do not increase, lengths differ, or a number is not finite.
     """
 
-    knots: tuple[float, ...]
-    jumps: tuple[float, ...]
-    slopes: tuple[float, ...]
-    b0: float = 0.0
-    m0: float = 0.0
+    knots: tuple[Number, ...]
+    jumps: tuple[Number, ...]
+    slopes: tuple[Number, ...]
+    b0: Number = 0.0
+    m0: Number = 0.0
 
     def __post_init__(self) -> None:
         for name in ("knots", "jumps", "slopes"):
@@ -73,7 +76,7 @@ class PiecewiseLinear:
         return float(np.abs(self.m0 + np.cumsum([0.0, *self.slopes])).max())
 
     @classmethod
-    def through(cls, points: tuple[tuple[float, float], ...]) -> PiecewiseLinear:
+    def through(cls, points: tuple[tuple[Number, Number], ...]) -> PiecewiseLinear:
         """Return the function that joins these points by straight lines and is constant beyond them.
 
         Raises:
@@ -89,9 +92,9 @@ class PiecewiseLinear:
 
 
 def _function(
-    knots: tuple[float, ...], jumps: tuple[float, ...], slopes: tuple[float, ...], **left: float
+    knots: tuple[Number, ...], jumps: tuple[Number, ...], slopes: tuple[Number, ...], **left: Number
 ) -> PiecewiseLinear:
-    nothing = (0.0,) * len(knots)
+    nothing = (0,) * len(knots)
     return PiecewiseLinear(knots, jumps or nothing, slopes or nothing, **left)
 
 
@@ -105,17 +108,17 @@ RECTANGLE = _function((-1, 1), (1, -1), ())
 HARD_SIGMOID = _function((-3, 3), (), (1 / 6, -1 / 6))
 
 
-def leaky(alpha: float) -> PiecewiseLinear:
+def leaky(alpha: Number) -> PiecewiseLinear:
     """Return Leaky ReLU: x above 0, αx below."""
     return _function((0,), (), (1 - alpha,), m0=alpha)
 
 
-def clip(low: float = -1.0, high: float = 1.0) -> PiecewiseLinear:
+def clip(low: Number = -1.0, high: Number = 1.0) -> PiecewiseLinear:
     """Return x, kept between two numbers (at -1 and 1, hardtanh)."""
     return _function((low, high), (), (1, -1), b0=low)
 
 
-def soft_shrink(threshold: float = 1.0) -> PiecewiseLinear:
+def soft_shrink(threshold: Number = 1.0) -> PiecewiseLinear:
     """Return x moved towards 0 by λ, and 0 for |x| ≤ λ."""
     return _function((-threshold, threshold), (), (-1, 1), b0=threshold, m0=1.0)
 

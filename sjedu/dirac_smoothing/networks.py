@@ -26,7 +26,7 @@ ACTIVATIONS: dict[str, Callable[[float, bool], nn.Module]] = {
 }
 
 
-def activation(name: str, width: float = 1.0, learnable: bool = False) -> MakeActivation:
+def activation(name: str, width: int | float = 1.0, learnable: bool = False) -> MakeActivation:
     """Return a function that makes one activation module after the other.
 
     Raises:

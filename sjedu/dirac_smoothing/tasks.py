@@ -129,8 +129,9 @@ class PhysicsTask:
 
     def loss(self, model: nn.Module, step: int, shard: Shard) -> Tensor:
         """Return the mean square of the equation's residual, in units of π⁴."""
-        residual = self.residual(model, self._places(shard))
-        return (residual / math.pi**2).square().mean()
+        residual: Tensor = self.residual(model, self._places(shard))
+        loss: Tensor = residual.div(math.pi**2).square().mean()
+        return loss
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Return the largest and the root mean square error of the solution, over 1,001 or 101ⁿ points."""
@@ -146,7 +147,8 @@ class PhysicsTask:
     def solution(self, model: nn.Module, x: Float[Tensor, "n dimensions"]) -> Float[Tensor, " n"]:
         """Return u(x)."""
         boundary: Tensor = (x * (1 - x)).prod(dim=1)
-        return boundary * model(x)[:, 0]
+        value: Tensor = boundary * model(x)[:, 0]
+        return value
 
     def residual(self, model: nn.Module, x: Float[Tensor, "n dimensions"]) -> Float[Tensor, " n"]:
         """Return Δu + nπ² Π sin πxᵢ."""
@@ -182,7 +184,7 @@ class FloorModel(nn.Module):
         steps: over which it is annealed.
     """
 
-    def __init__(self, method: str, t: float, steps: int) -> None:
+    def __init__(self, method: str, t: int | float, steps: int) -> None:
         super().__init__()
         if method not in FLOORS:
             raise ValueError(f"method: got {method!r}; expected one of {', '.join(FLOORS)}")

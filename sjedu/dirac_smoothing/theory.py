@@ -19,9 +19,9 @@ import scipy.optimize
 import scipy.special
 from jaxtyping import Float
 
-from sjedu.dirac_smoothing.functions import PiecewiseLinear
+from sjedu.dirac_smoothing.functions import Number, PiecewiseLinear
 
-Array: TypeAlias = np.ndarray
+Array: TypeAlias = Any  # a number, or an array of them
 Numeric: TypeAlias = Callable[[Any], Any]
 
 
@@ -152,7 +152,7 @@ def standard(kernel: str) -> Standard:
     return STANDARD[kernel]
 
 
-def positive_width(scale: float, name: str = "width") -> float:
+def positive_width(scale: Number, name: str = "width") -> float:
     """Return the width as a float; a ValueError names one that is not a positive, finite number."""
     value = float(scale)
     if not (math.isfinite(value) and value > 0):
@@ -164,7 +164,7 @@ def positive_width(scale: float, name: str = "width") -> float:
 
 
 def smooth_piecewise_linear(
-    x: Float[np.ndarray, "*shape"], function: PiecewiseLinear, kernel: str, scale: float
+    x: Float[np.ndarray, "*shape"], function: PiecewiseLinear, kernel: str, scale: Number
 ) -> Float[np.ndarray, "*shape"]:
     """Return g = f * φ_s, that is ``b₀ + m₀x + Σ Jₖ Φ((x-aₖ)/s) + Σ mₖ s ρ((x-aₖ)/s)``.
 
@@ -198,7 +198,7 @@ def require_mean(function: PiecewiseLinear, kernel: str) -> None:
 
 
 def convolution(
-    f: Callable[[float], float], x: float, kernel: str, scale: float, breaks: tuple[float, ...] = ()
+    f: Callable[[Any], float], x: Number, kernel: str, scale: Number, breaks: tuple[Number, ...] = ()
 ) -> float:
     """Return ∫ f(x - su) φ(u) du by adaptive quadrature, split where f breaks: what closed forms must give.
 
@@ -225,7 +225,7 @@ def convolution(
 # ---------------------------------------------------------------- how large the error is
 
 
-def relu_sup_error(kernel: str, scale: float) -> float:
+def relu_sup_error(kernel: str, scale: Number) -> float:
     """Return sup |g - ReLU|: ``s E|U| / 2`` at 0 for a density, ``s max z Φ(-z)`` for the product form."""
     chosen, s = standard(kernel), positive_width(scale)
     if kernel in POSITIVE:
@@ -243,12 +243,12 @@ def product_peak(kernel: str) -> tuple[float, float]:
     return float(found.x), -float(found.fun)
 
 
-def relu_l1_error(kernel: str, scale: float) -> float:
+def relu_l1_error(kernel: str, scale: Number) -> float:
     """Return ∫ |g - ReLU| = ``s² Var(U) / 2``: the *same* for φ and for its product form."""
     return positive_width(scale) ** 2 * abs(standard(kernel).variance) / 2
 
 
-def lipschitz_bound(kernel: str, scale: float, lipschitz: float = 1.0) -> float:
+def lipschitz_bound(kernel: str, scale: Number, lipschitz: Number = 1.0) -> float:
     """Return ``K s E|U|``, which bounds |g - f| for every f with the Lipschitz constant K; |x| attains it at 0.
 
     Raises:
@@ -268,7 +268,7 @@ def slope_of(scales: Float[np.ndarray, " points"], errors: Float[np.ndarray, " p
 
 
 def truncated_floor(
-    x: Float[np.ndarray, "*shape"], t: float, M: int, N: int, kernel: str = "logistic"
+    x: Float[np.ndarray, "*shape"], t: Number, M: int, N: int, kernel: str = "logistic"
 ) -> Float[np.ndarray, "*shape"]:
     """Return the article's (3): ``-M - 1 + Σ Φ(t(x - n))`` over n = -M … N. Good for -M ≪ x ≪ N only.
 
@@ -282,7 +282,7 @@ def truncated_floor(
     return np.asarray(sum(chosen.cdf(sharpness * (x - n)) for n in range(-M, N + 1)) - M - 1)
 
 
-def smooth_floor(x: Float[np.ndarray, "*shape"], kernel: str, scale: float) -> Float[np.ndarray, "*shape"]:
+def smooth_floor(x: Float[np.ndarray, "*shape"], kernel: str, scale: Number) -> Float[np.ndarray, "*shape"]:
     """Return the untruncated floor * φ_s: the sum over all n that matter around each x.
 
     Raises:
@@ -300,7 +300,7 @@ def smooth_floor(x: Float[np.ndarray, "*shape"], kernel: str, scale: float) -> F
 
 
 def fourier_floor(
-    x: Float[np.ndarray, "*shape"], kernel: str, scale: float, terms: int
+    x: Float[np.ndarray, "*shape"], kernel: str, scale: Number, terms: int
 ) -> Float[np.ndarray, "*shape"]:
     """Return ``x - 1/2 + Σ φ̂(2πks) sin(2πkx)/(πk)`` over k = 1 … terms; with scale 0 the undamped sawtooth.
 
@@ -318,7 +318,7 @@ def fourier_floor(
     return np.asarray(x - 0.5 + sum(waves))
 
 
-def cauchy_floor(x: Float[np.ndarray, "*shape"], scale: float) -> Float[np.ndarray, "*shape"]:
+def cauchy_floor(x: Float[np.ndarray, "*shape"], scale: Number) -> Float[np.ndarray, "*shape"]:
     """Return the Fourier form for the Cauchy kernel, whose series sums to an arctangent.
 
     ``x - 1/2 + atan2(q sin 2πx, 1 - q cos 2πx)/π`` with ``q = e^(-2πs)``, because Σ qᵏ sin(kθ)/k is the imaginary
@@ -331,7 +331,7 @@ def cauchy_floor(x: Float[np.ndarray, "*shape"], scale: float) -> Float[np.ndarr
     return np.asarray(x - 0.5 + np.arctan2(q * np.sin(angle), 1 - q * np.cos(angle)) / math.pi)
 
 
-def soft_round(x: Float[np.ndarray, "*shape"], alpha: float) -> Float[np.ndarray, "*shape"]:
+def soft_round(x: Float[np.ndarray, "*shape"], alpha: Number) -> Float[np.ndarray, "*shape"]:
     """Return the soft rounding of learned compression: ``⌊x⌋ + ½ + tanh(αr) / (2 tanh(α/2))``, r = x - ⌊x⌋ - ½.
 
     It is exact at whole numbers, but its second derivative jumps there, so it is no convolution with a smooth kernel.
@@ -343,7 +343,7 @@ def soft_round(x: Float[np.ndarray, "*shape"], alpha: float) -> Float[np.ndarray
     return np.asarray(np.floor(x) + 0.5 + np.tanh(a * r) / (2 * math.tanh(a / 2)))
 
 
-def clark_max(a: Any, b: Any, sigma: float) -> Any:
+def clark_max(a: Any, b: Any, sigma: Number) -> Any:
     """Return the expectation of max(a, b + σU), U standard normal: Clark's ``aΦ + bΦ(-·) + σφ`` at (a - b)/σ."""
     s = positive_width(sigma)
     z = np.asarray((np.asarray(a) - np.asarray(b)) / s, dtype=np.float64)

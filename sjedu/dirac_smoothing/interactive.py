@@ -1,0 +1,397 @@
+"""The four widgets of the lesson. Each answers a question that the text has just asked.
+
+Every widget comes in three forms: ``name()`` with its controls, ``name_scene()`` as a pure function of its state, and
+``name_figure()`` as a still picture with its sentence, for pages behind which no kernel runs. A scene is put together
+from panels: a panel is the list of its artists that move, and the function that sets them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import ipywidgets
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Polygon
+
+from sjedu.dirac_smoothing import theory
+from sjedu.dirac_smoothing.functions import FUNCTIONS, PiecewiseLinear
+from sjedu.interactive import Scene, choice, explore, slider, toggle
+from sjedu.plotting import COLORS, Real, figure, mosaic
+
+Panel: TypeAlias = tuple[list[Artist], Callable[..., None]]
+
+HARD, SMOOTH, KERNEL = COLORS.grey, COLORS.blue, COLORS.vermillion
+ALL_FUNCTIONS = (*FUNCTIONS, "floor")
+
+# ---------------------------------------------------------------- 1: kernel times function
+
+
+def kernel_and_function() -> ipywidgets.VBox:
+    """Show how a function is smoothed: at each x, its mean under a bell that stands there."""
+    return explore(
+        kernel_and_function_scene(),
+        function=choice("f", list(ALL_FUNCTIONS)),
+        kernel=choice("kernel", list(theory.KERNELS)),
+        log_width=slider("log₁₀ s", -1.5, 0.3, -0.2, 0.05),
+        x=slider("x", -3.0, 3.0, 0.6, 0.1, ".1f"),
+    )
+
+
+def kernel_and_function_figure() -> tuple[Figure, str]:
+    """Return the still picture of `kernel_and_function`, and the sentence that says what it shows."""
+    return _still(kernel_and_function_scene(), function="ReLU", kernel="gaussian", log_width=-0.2, x=0.6)
+
+
+def kernel_and_function_scene() -> Scene:
+    """Draw the state (function, kernel, log_width, x) of `kernel_and_function`."""
+    fig, axes = mosaic("AB;CC", 8.6, 5.4, height_ratios=(1.6, 1))
+    grid = np.linspace(-4.0, 4.0, 801)
+    curves, place = _curves(axes["A"], "f and g = f * φ", "x", (-1.6, 2.6), grid)
+    inside, weigh = _under_the_bell(axes["B"])
+    errors, measure = _error_curve(axes["C"], grid)
+
+    def update(function: str, kernel: str, log_width: Real, x: Real) -> str:
+        s = 10.0**log_width
+        hard = _hard(function, grid)
+        soft = _soft(function, grid, kernel, s)
+        if soft is None:
+            place(hard, np.full_like(grid, np.nan), x, np.nan)
+            weigh(function, kernel, s, x)
+            measure(np.full_like(grid, np.nan))
+            return _no_mean(function, kernel)
+        at = float(np.interp(x, grid, soft))
+        place(hard, soft, x, at)
+        weigh(function, kernel, s, x)
+        measure(soft - hard)
+        return f"At x = {_number(x)} the mean of f under the bell is {_number(at)}. {_errors(function, kernel, s)}"
+
+    return Scene(fig, [*curves, *inside, *errors], update)
+
+
+def _hard(function: str, x: np.ndarray) -> np.ndarray:
+    if function != "floor":
+        return FUNCTIONS[function](x)
+    return np.asarray(np.where(x == np.round(x), x - 0.5, np.floor(x)))
+
+
+def _soft(function: str, x: np.ndarray, kernel: str, s: Real) -> np.ndarray | None:
+    """The smoothed function, or None where the convolution diverges."""
+    if function == "floor":
+        if kernel == "cauchy":
+            return None
+        if kernel in ("gaussian", "logistic"):
+            return theory.smooth_floor(x, kernel, s)
+        return theory.fourier_floor(x, kernel, s, 60)
+    if kernel == "cauchy" and not FUNCTIONS[function].bounded:
+        return None
+    return theory.smooth_piecewise_linear(x, FUNCTIONS[function], kernel, s)
+
+
+def _no_mean(function: str, kernel: str) -> str:
+    return (
+        f"The {kernel} kernel has no mean, so the mean of “{function}” under it does not exist: the tails weigh"
+        " as 1/y², the function grows as y, and the integral diverges. Choose a bounded function."
+    )
+
+
+def _errors(function: str, kernel: str, s: Real) -> str:
+    x = np.linspace(-8.0, 8.0, 3201)
+    soft, hard = _soft(function, x, kernel, s), _hard(function, x)
+    assert soft is not None
+    sup = float(np.abs(soft - hard).max())
+    text = f"The largest error is {_number(sup, 3)}"
+    if function == "floor" or not FUNCTIONS[function].continuous:
+        jump = 1.0 if function == "floor" else max(map(abs, FUNCTIONS[function].jumps))
+        return f"{text}: half of the jump, {_number(jump / 2, 3)}, remains at every width."
+    if kernel in theory.POSITIVE and theory.standard(kernel).mean_absolute < np.inf:
+        bound = theory.lipschitz_bound(kernel, s, FUNCTIONS[function].lipschitz)
+        return f"{text}; the law K s E|U| allows {_number(bound, 3)}."
+    return f"{text}, at s = {_number(s, 3)}."
+
+
+def _curves(ax: Axes, title: str, xlabel: str, ylim: tuple[float, float], x: np.ndarray) -> Panel:
+    """A hard function, its smooth stand-in, and a point that walks along it."""
+    ax.axhline(0, color=COLORS.faint, lw=1)
+    ax.set(title=title, xlabel=xlabel, xlim=(x[0], x[-1]), ylim=ylim)
+    (hard,) = ax.plot([], [], color=HARD, lw=1.5, ls="--")
+    (soft,) = ax.plot([], [], color=SMOOTH, lw=2)
+    (point,) = ax.plot([], [], "o", color=KERNEL, ms=8, mec="white")
+    _legend(ax, [("f", HARD, "--"), ("g", SMOOTH, "-")])
+
+    def draw(f: np.ndarray, g: np.ndarray, at: Real, value: Real) -> None:
+        hard.set_data(x, _with_gaps(x, f))
+        soft.set_data(x, g)
+        point.set_data([at], [value])
+
+    return [hard, soft, point], draw
+
+
+def _under_the_bell(ax: Axes) -> Panel:
+    """The bell around the cursor, and its product with f, whose area is g."""
+    y = np.linspace(-4.0, 4.0, 401)
+    ax.axhline(0, color=COLORS.faint, lw=1)
+    ax.set(title="f(y)·φ(x − y): its area is g(x)", xlabel="y", xlim=(-4, 4), ylim=(-1.1, 2.6))
+    (bell,) = ax.plot([], [], color=KERNEL, lw=1.5)
+    area = Polygon(np.zeros((4, 2)), color=COLORS.sky, alpha=0.6, lw=0)
+    ax.add_patch(area)
+    (hard,) = ax.plot([], [], color=HARD, lw=1.2, ls="--")
+    _legend(ax, [("f", HARD, "--"), ("φ(x − ·)", KERNEL, "-")])
+
+    def draw(function: str, kernel: str, s: Real, x: Real) -> None:
+        f = _hard(function, y)
+        phi = np.asarray(theory.standard(kernel).density((x - y) / s)) / s
+        bell.set_data(y, phi)
+        hard.set_data(y, _with_gaps(y, f))
+        area.set_xy(np.column_stack([[*y, y[-1], y[0]], [*(f * phi), 0.0, 0.0]]))
+
+    return [area, bell, hard], draw
+
+
+def _error_curve(ax: Axes, x: np.ndarray) -> Panel:
+    """How far g is from f."""
+    ax.axhline(0, color=COLORS.faint, lw=1)
+    ax.set(title="error g − f", xlabel="x", xlim=(x[0], x[-1]), ylim=(-1.05, 1.05))
+    area = Polygon(np.zeros((4, 2)), color=SMOOTH, alpha=0.35, lw=0)
+    ax.add_patch(area)
+
+    def draw(error: np.ndarray) -> None:
+        shown = np.nan_to_num(error)
+        area.set_xy(np.column_stack([[*x, x[-1], x[0]], [*shown, 0.0, 0.0]]))
+
+    return [area], draw
+
+
+# ---------------------------------------------------------------- 2: draw your own function
+
+PLACES = (-2.0, -1.0, 0.0, 1.0, 2.0)
+
+
+def draw_your_own() -> ipywidgets.VBox:
+    """Let the reader move five knots and a jump, and watch the closed form follow."""
+    heights = (0.0, 1.0, -0.5, 0.5, 0.0)
+    knots = {
+        f"y{i}": slider(f"f({_number(place, 0)})", -2.0, 2.0, height, 0.1, ".1f")
+        for i, (place, height) in enumerate(zip(PLACES, heights, strict=True))
+    }
+    return explore(
+        draw_your_own_scene(),
+        **knots,
+        jump=slider("jump at 0", -2.0, 2.0, 1.0, 0.1, ".1f"),
+        log_width=slider("log₁₀ s", -2.0, 0.3, -0.7, 0.05),
+        kernel=choice("kernel", list(theory.KERNELS)),
+    )
+
+
+def draw_your_own_figure() -> tuple[Figure, str]:
+    """Return the still picture of `draw_your_own`, and the sentence that says what it shows."""
+    state = {"y0": 0.0, "y1": 1.0, "y2": -0.5, "y3": 0.5, "y4": 0.0}
+    return _still(draw_your_own_scene(), **state, jump=1.0, log_width=-0.7, kernel="gaussian")
+
+
+def draw_your_own_scene() -> Scene:
+    """Draw the state (y0 … y4, jump, log_width, kernel) of `draw_your_own`."""
+    fig, axes = mosaic("AB", 8.6, 3.9, width_ratios=(1.4, 1))
+    grid = np.linspace(-3.5, 3.5, 701)
+    curves, place = _curves(axes["A"], "your function, and its smoothing", "x", (-3.2, 3.2), grid)
+    (knots,) = axes["A"].plot([], [], "s", color=HARD, ms=6)
+    slopes, draw_slope = _slope(axes["B"], grid)
+
+    def update(
+        y0: Real, y1: Real, y2: Real, y3: Real, y4: Real, jump: Real, log_width: Real, kernel: str
+    ) -> str:
+        heights = (y0, y1, y2, y3, y4)
+        f, s = drawn(heights, jump), 10.0**log_width
+        g = theory.smooth_piecewise_linear(grid, f, kernel, s)
+        place(f(grid), g, np.nan, np.nan)
+        shift = [0, 0, 0, jump, jump]
+        knots.set_data(PLACES, np.add(heights, shift))
+        draw_slope(np.gradient(g, grid))
+        terms = sum(bool(J) for J in f.jumps), sum(abs(m) > 1e-12 for m in f.slopes)
+        return (
+            f"Jumps: {terms[0]}; changes of slope: {terms[1]}. So g is a constant, {terms[0]} shifted Φ and {terms[1]}"
+            f" shifted r ({kernel}, s = {_number(s, 3)}). At the jump its error is {_number(abs(jump) / 2)} at every"
+            " width; elsewhere it vanishes with s."
+        )
+
+    return Scene(fig, [*curves, knots, *slopes], update)
+
+
+def drawn(heights: Sequence[Real], jump: Real) -> PiecewiseLinear:
+    """Return the function through the knots at -2 … 2, with a jump at 0: beyond it everything stands higher."""
+    f = PiecewiseLinear.through(tuple(zip(PLACES, map(float, heights), strict=True)))
+    jumps = tuple(float(jump) if place == 0 else 0.0 for place in PLACES)
+    return PiecewiseLinear(f.knots, jumps, f.slopes, f.b0)
+
+
+def _slope(ax: Axes, x: np.ndarray) -> Panel:
+    ax.axhline(0, color=COLORS.faint, lw=1)
+    ax.set(title="slope g′", xlabel="x", xlim=(x[0], x[-1]), ylim=(-6, 6))
+    (line,) = ax.plot([], [], color=COLORS.green, lw=1.5)
+
+    def draw(slope: np.ndarray) -> None:
+        line.set_data(x, slope)
+
+    return [line], draw
+
+
+# ---------------------------------------------------------------- 3: the floor
+
+
+def floor() -> ipywidgets.VBox:
+    """Show the floor as a sum of smooth steps: what truncation costs, and what becomes of it when t is small."""
+    return explore(
+        floor_scene(),
+        t=slider("t", 1.0, 50.0, 10.0, 0.5, ".1f"),
+        M=slider("M", 0, 8, 5),
+        N=slider("N", 0, 12, 10),
+        fourier=toggle("untruncated (Fourier)"),
+    )
+
+
+def floor_figure() -> tuple[Figure, str]:
+    """Return the article's figure, t = 10, M = 5, N = 10, and the sentence that says what it shows."""
+    return _still(floor_scene(), t=10.0, M=5, N=10, fourier=False)
+
+
+def floor_scene() -> Scene:
+    """Draw the state (t, M, N, fourier) of `floor`."""
+    fig, axes = mosaic("A;B", 8.6, 6.0, height_ratios=(2.4, 1))
+    x = np.linspace(-9.0, 14.0, 1151)
+    top, bottom = axes["A"], axes["B"]
+    top.set(title="the floor as a sum of steps", xlim=(x[0], x[-1]), ylim=(-9.5, 14.5))
+    top.plot(x, _with_gaps(x, np.floor(x)), color=HARD, lw=1.2, ls="--")
+    (terms,) = top.plot([], [], color=COLORS.orange, lw=1, zorder=3)
+    (sum_line,) = top.plot([], [], color=SMOOTH, lw=2)
+    _legend(
+        top,
+        [
+            ("⌊x⌋", HARD, "--"),
+            ("its approximation", SMOOTH, "-"),
+            ("the terms Φ(x − n), raised", COLORS.orange, "-"),
+        ],
+    )
+    bottom.set(xlabel="x", ylabel="derivative", xlim=(x[0], x[-1]), ylim=(0, 5))
+    (slope,) = bottom.plot([], [], color=COLORS.green, lw=1.2)
+
+    def update(t: Real, M: int, N: int, fourier: bool) -> str:
+        g = theory.smooth_floor(x, "logistic", 1 / t) if fourier else theory.truncated_floor(x, t, M, N)
+        sum_line.set_data(x, g)
+        slope.set_data(x, np.gradient(g, x))
+        terms.set_data(*_term_lines(t, M, N))
+        inside = np.linspace(-M + 0.5, N - 0.5, 1201) if M + N > 1 else np.array([0.25, 0.75])
+        exact = (
+            theory.smooth_floor(inside, "logistic", 1 / t)
+            if fourier
+            else theory.truncated_floor(inside, t, M, N)
+        )
+        mean = float(np.abs(exact - np.floor(inside)).mean())
+        edge = "no end" if fourier else f"from {_number(-M - 1, 0)} to {N}, and flat beyond"
+        wave = float(theory.standard("logistic").characteristic(np.float64(2 * np.pi / t)))
+        return (
+            f"t = {t:g}: the approximation has {edge}. Its mean error inside is {_number(mean, 3)} (the law says"
+            f" {_number(2 * np.log(2) / t, 3)} for large t). The first wave of the Fourier form is damped to"
+            f" {_number(wave, 3)}: {'so it is nearly the line x − ½' if wave < 0.05 else 'the steps are there'}."
+        )
+
+    return Scene(fig, [terms, sum_line, slope], update)
+
+
+def _term_lines(t: Real, M: int, N: int) -> tuple[np.ndarray, np.ndarray]:
+    """Every step Φ(x - n), raised to where it adds to the sum; one line with gaps."""
+    z = np.linspace(-1.0, 1.0, 41)
+    step = theory.standard("logistic").cdf(t * z)
+    pieces = [(np.append(n + z, np.nan), np.append(n - 1 + step, np.nan)) for n in range(-M, N + 1)]
+    xs, ys = zip(*pieces, strict=True)
+    return np.concatenate(xs), np.concatenate(ys)
+
+
+# ---------------------------------------------------------------- 4: two families
+
+FAMILIES = {"logistic": ("softplus", "Swish", "swish"), "gaussian": ("Gaussian ReLU", "GELU", "gelu")}
+
+
+def two_families() -> ipywidgets.VBox:
+    """Show the two ways to smooth ReLU beside each other: convolve it, or smooth the step in xθ(x)."""
+    return explore(
+        two_families_scene(),
+        kernel=choice("kernel", list(FAMILIES)),
+        width=slider("s", 0.1, 2.0, 1.0, 0.05),
+    )
+
+
+def two_families_figure() -> tuple[Figure, str]:
+    """Return the still picture of `two_families`, and the sentence that says what it shows."""
+    return _still(two_families_scene(), kernel="gaussian", width=1.0)
+
+
+def two_families_scene() -> Scene:
+    """Draw the state (kernel, width) of `two_families`."""
+    fig, (left, right) = figure(8.6, 3.9, cols=2)
+    x = np.linspace(-5.0, 5.0, 401)
+    left.plot([-5, 0, 5], [0, 0, 5], color=HARD, lw=1.2, ls="--")
+    left.set(title="two ways to smooth ReLU", xlabel="x", xlim=(-5, 5), ylim=(-0.7, 3.2))
+    filled = Polygon(np.zeros((4, 2)), color=COLORS.yellow, alpha=0.8, lw=0)
+    left.add_patch(filled)
+    (above,) = left.plot([], [], color=SMOOTH, lw=2)
+    (below,) = left.plot([], [], color=COLORS.green, lw=2)
+    _legend(left, [("ReLU * φ", SMOOTH, "-"), ("x Φ(x)", COLORS.green, "-")])
+    left.text(0.45, 0.05, "yellow: the gap", fontsize=9, color=COLORS.grey)
+    right.axhline(0, color=COLORS.faint, lw=1)
+    right.set(title="their kernels", xlabel="x", xlim=(-5, 5), ylim=(-0.45, 1.25))
+    (bell,) = right.plot([], [], color=SMOOTH, lw=2)
+    (signed,) = right.plot([], [], color=COLORS.green, lw=2)
+    negative = Polygon(np.zeros((4, 2)), color=COLORS.green, alpha=0.3, lw=0)
+    right.add_patch(negative)
+    _legend(right, [("φ", SMOOTH, "-"), ("2φ + xφ′", COLORS.green, "-")])
+
+    def update(kernel: str, width: Real) -> str:
+        convolved, product, name = FAMILIES[kernel]
+        phi, tilde = theory.standard(kernel), theory.standard(name)
+        z = x / width
+        first, second = width * phi.ramp(z), width * tilde.ramp(z)
+        above.set_data(x, first)
+        below.set_data(x, second)
+        filled.set_xy(np.column_stack([[*x, *x[::-1]], [*first, *second[::-1]]]))
+        bell.set_data(x, phi.density(z) / width)
+        values = np.asarray(tilde.density(z)) / width
+        signed.set_data(x, values)
+        negative.set_xy(np.column_stack([[*x, x[-1], x[0]], [*np.minimum(values, 0), 0.0, 0.0]]))
+        what = "the binary entropy of σ(x/s), times s" if kernel == "logistic" else "the bell s φ(x/s)"
+        at, deep = theory.product_peak(name)
+        return (
+            f"s = {_number(width)}: {convolved} lies above ReLU, by {_number(width * phi.mean_absolute / 2, 3)} at 0;"
+            f" {product} below, by {_number(width * deep, 3)} at ±{_number(width * at, 3)}. The gap between them is"
+            f" {what}. The kernel of {product} is negative on both sides: that is why it dips below 0."
+        )
+
+    return Scene(fig, [filled, above, below, bell, signed, negative], update)
+
+
+# ---------------------------------------------------------------- helpers
+
+
+def _still(scene: Scene, **state: Any) -> tuple[Figure, str]:
+    sentence = scene.update(**state)
+    return scene.figure, sentence
+
+
+def _legend(ax: Axes, entries: Sequence[tuple[str, str, str]]) -> None:
+    handles = [ax.plot([], [], color=color, ls=style, label=label)[0] for label, color, style in entries]
+    ax.legend(handles=handles, loc="upper left", frameon=False, fontsize=9)
+
+
+def _with_gaps(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Break the line where it jumps, so that no vertical stroke is drawn."""
+    shown = np.array(y, dtype=np.float64)
+    steep = np.abs(np.diff(shown)) > 20 * (x[1] - x[0]) + 0.2
+    shown[1:][steep] = np.nan
+    return shown
+
+
+def _number(value: Real, digits: int = 2) -> str:
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-").replace("-", "−") if float(text) == 0 else text.replace("-", "−")
