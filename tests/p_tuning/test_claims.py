@@ -1,0 +1,195 @@
+"""The claims: rules that tell right from wrong values, what records say, and measurements without training."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from sjedu.course import ClaimSheet, Verdict
+from sjedu.p_tuning import claims
+from sjedu.p_tuning.claims import CLAIMS, bag_of_words, interval, paired_lead, scores, summary
+from sjedu.p_tuning.experiment import METHODS, Config
+from sjedu.p_tuning.tasks import HUMAN, embedded_reviews
+from sjedu.training import Record, Spread
+
+GOOD, FAIR, BAD = Verdict.REPRODUCED, Verdict.PARTLY, Verdict.NOT_REPRODUCED
+
+
+@pytest.mark.parametrize(
+    ("id", "values", "verdict"),
+    [
+        ("C1", {"accuracy": 0.85}, GOOD),
+        ("C1", {"accuracy": 0.7}, FAIR),
+        ("C1", {"accuracy": 0.55}, BAD),
+        ("C2", {"spread": 0.2}, GOOD),
+        ("C2", {"spread": 0.07}, FAIR),
+        ("C2", {"spread": 0.01}, BAD),
+        ("C3", {"p_tuning_over_pet": 3.0, "pet_over_fine_tune": 2.5}, GOOD),
+        ("C3", {"p_tuning_over_pet": 3.0, "pet_over_fine_tune": -1.0}, FAIR),
+        ("C3", {"p_tuning_over_pet": 3.0, "pet_over_fine_tune": -3.0}, BAD),
+        ("C3", {"p_tuning_over_pet": 1.0, "pet_over_fine_tune": 1.0}, BAD),
+        ("C4", {"few": 3.0, "many": 3.0}, GOOD),
+        ("C4", {"few": 3.0, "many": 0.0}, FAIR),
+        ("C4", {"few": 0.0, "many": 0.0}, BAD),
+        ("C5", {"over_all": 2.5, "leads": [1.0, 1.0]}, GOOD),
+        ("C5", {"over_all": 1.0, "leads": [2.5, -1.0]}, FAIR),
+        ("C5", {"over_all": 1.0, "leads": [2.5, -3.0]}, BAD),
+        ("C5", {"over_all": 1.0, "leads": [1.0, 1.0]}, BAD),
+        ("C6", {"best": 3.0, "default": 0.0}, GOOD),
+        ("C6", {"best": 0.0, "default": 3.0}, FAIR),
+        ("C6", {"best": 0.0, "default": 0.0}, BAD),
+        ("C7", {"gap": 0.0, "prefix": 3.0}, GOOD),
+        ("C7", {"gap": -0.1, "prefix": 3.0}, FAIR),
+        ("C7", {"gap": 0.1, "prefix": 0.0}, FAIR),
+        ("C7", {"gap": -0.1, "prefix": 0.0}, BAD),
+        ("C8", {"few": 3.0, "many": 3.0}, GOOD),
+        ("C8", {"few": 0.0, "many": 3.0}, FAIR),
+        ("C8", {"few": 0.0, "many": 0.0}, BAD),
+        ("C9", {"error": 1e-16, "moved": 0, "decayed": 5}, GOOD),
+        ("C9", {"error": 1e-6, "moved": 0, "decayed": 5}, BAD),
+        ("C9", {"error": 1e-16, "moved": 1, "decayed": 5}, BAD),
+        ("C9", {"error": 1e-16, "moved": 0, "decayed": 0}, BAD),
+        ("C10", {"widest": 4.0}, GOOD),
+        ("C10", {"widest": 1.0}, BAD),
+    ],
+)
+def test_each_rule_tells_right_from_wrong_values(id, values, verdict):
+    assert ClaimSheet("p_tuning", CLAIMS).measure(id, text="", **values).verdict == verdict
+
+
+def test_claims_are_complete():
+    assert [claim.id for claim in CLAIMS] == [f"C{n}" for n in range(1, 11)]
+    for claim in CLAIMS:
+        assert claim.statement.endswith(".")
+        assert "eproduced" in claim.rule
+        assert claim.source
+
+
+def test_the_stopped_gradient_is_exact_and_decay_is_not():
+    measured = claims.exactness()
+    assert ClaimSheet("p_tuning", CLAIMS).measure("C9", **measured).verdict == GOOD
+    assert measured["decayed"] == 46
+
+
+# ---------------------------------------------------------------- records
+
+BUDGETS = (4, 16, 256)
+RISE = {4: 0.0, 16: 0.1, 256: 0.2}
+
+
+def record(method, base, *, noise=0.01, **fields):
+    """A run whose accuracies are `base`, a rise with the labels, and noise that all methods share."""
+    config = Config(method=method, labels=BUDGETS, draws=4, **fields)
+    shared = np.array([-1.0, 1.0, 0.5, -0.5]) * 0.05
+    own = np.random.default_rng(len(method)).normal(size=4) * noise
+    accuracy = {str(n): [round(base + RISE[n] + s, 4) for s in shared + own] for n in BUDGETS}
+    metrics = {"accuracy": accuracy, "parameters": 768}
+    if method == "zero_shot":
+        metrics["zero_shot"] = {t.pattern: 0.8 - 0.05 * i for i, t in enumerate(HUMAN[config.kind])}
+        metrics["accuracy"] = {str(n): [base] * 4 for n in BUDGETS}
+    return Record(
+        lesson="p_tuning",
+        name=config.name,
+        config=dataclasses.asdict(config),
+        seed=0,
+        commit=None,
+        dirty=False,
+        device="cpu (1 thread)",
+        versions={"torch": "2"},
+        date="2026-01-01",
+        seconds=1.0,
+        metrics=metrics,
+        curves={},
+        data="",
+    )
+
+
+def runs():
+    bases = {
+        "zero_shot": 0.82, "fine_tune": 0.55, "pet": 0.62, "adapter": 0.6, "p_tuning": 0.68, "p_tuning_auxiliary": 0.7,
+        "p_tuning_unused": 0.5, "p_tuning_random": 0.52, "p_tuning_template": 0.7, "p_tuning_full": 0.6,
+        "p_tuning_full_words": 0.5,
+    }  # fmt: skip
+    found = [record(method, base) for method, base in bases.items()]
+    found += [record(method, 0.67, objective="causal") for method in ("zero_shot", "p_tuning")]
+    found += [
+        record("p_tuning", base, objective="causal", place=place)
+        for place, base in (("prefix", 0.66), ("suffix", 0.5))
+    ]
+    found += [
+        record("pet", 0.5 + 0.02 * i, study="templates", template=t.pattern)
+        for i, t in enumerate(HUMAN["mlm"])
+    ]
+    rates = {"p_tuning_random": (0.002, 0.01, 0.05), "p_tuning_lstm": (0.0006, 0.003, 0.015)}
+    for method, choices in rates.items():
+        for i, rate in enumerate(choices):
+            speed = {"p_tuning_random": (0.5, 0.6, 0.7), "p_tuning_lstm": (0.55, 0.68, 0.69)}[method][i]
+            found.append(record(method, speed, study="speed", learning_rate=rate))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("id", "measure", "verdict"),
+    [
+        ("C1", claims.zero_shot, GOOD),
+        ("C2", claims.template_spread, GOOD),
+        ("C3", claims.ordering, GOOD),
+        ("C4", claims.regimes, FAIR),
+        ("C5", claims.auxiliary_objective, GOOD),
+        ("C6", claims.convergence, FAIR),
+        ("C7", claims.causal_models, GOOD),
+        ("C8", claims.target_words, FAIR),
+        ("C10", claims.starts, GOOD),
+    ],
+)
+def test_measurements_read_records_made_to_a_verdict(id, measure, verdict):
+    measured = measure(runs())
+    assert measured["text"]
+    assert ClaimSheet("p_tuning", CLAIMS).measure(id, **measured).verdict == verdict
+
+
+def test_a_score_is_one_runs():
+    found = runs()
+    assert scores(found, "pet", 16).mean == pytest.approx(0.72, abs=0.02)
+    with pytest.raises(ValueError, match="got 0; expected one"):
+        scores(found, "pet", 16, study="gpu")
+    with pytest.raises(ValueError, match="got 2; expected one"):
+        scores([*found, *found], "pet", 16)
+    with pytest.raises(ValueError, match="has 4, 16, 256; expected 8"):
+        scores(found, "pet", 8)
+    with pytest.raises(ValueError, match="records of 'speed'"):
+        claims.convergence(found[:3])
+
+
+def test_leads_are_paired():
+    first, second = Spread((0.7, 0.8, 0.9)), Spread((0.69, 0.78, 0.89))
+    assert paired_lead(first, second) == pytest.approx(
+        0.04 / 3 / (0.01 / math.sqrt(3) / math.sqrt(3)), rel=1e-6
+    )
+    assert paired_lead(first, second) > 3
+    assert paired_lead(first, first) == 0
+    assert paired_lead(Spread((0.5, 0.75)), Spread((0.25, 0.5))) == math.inf
+    with pytest.raises(ValueError, match="3 and 2 draws"):
+        paired_lead(first, Spread((0.1, 0.2)))
+
+
+def test_an_interval_is_wider_than_the_standard_error():
+    assert interval(Spread((0.8, 0.9))) == "0.85 ± 0.64"
+    assert interval(Spread((0.8,))) == "0.80"
+
+
+def test_the_summary_has_a_row_a_method_in_order():
+    table = summary(runs())
+    names = [row[0] for row in table.rows]
+    assert names == [m for m in METHODS if m in names]
+    assert "p_tuning, prefix" in [row[0] for row in summary(runs(), objective="causal").rows]
+    empty = summary(runs(), "gpu")
+    assert not empty.rows
+    assert "python -m sjedu train p_tuning --preset gpu" in str(empty)
+
+
+def test_a_bag_of_words_learns_words():
+    train, test = embedded_reviews(64, "bag train"), embedded_reviews(100, "bag test")
+    found = np.array(bag_of_words(train.texts, train.labels.tolist(), test.texts))
+    assert 0.6 < (found == test.labels.numpy()).mean() < 1
