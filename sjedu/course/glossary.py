@@ -134,11 +134,57 @@ DIRAC_SMOOTHING = (
     Term("telescoping", "裂项相消", "a sum in which neighbours cancel"),
 )
 
+VMF_VAE = (
+    Term("aggregated posterior", "聚合后验", "the mean of p(z|x) over all x"),
+    Term("autoregressive decoder", "自回归解码器", "predicts each pixel or word from those before it"),
+    Term("concentration", "集中程度参数（κ）", "how closely a vMF distribution keeps to its mean direction"),
+    Term("evidence lower bound", "变分下界（ELBO）", "minus the loss of a VAE; at most log q(x)"),
+    Term(
+        "Fréchet distance",
+        "弗雷歇距离",
+        "between two sets of pictures: that of two normals fitted to features",
+    ),
+    Term(
+        "implicit reparameterisation",
+        "隐式重参数",
+        "the derivative of a draw at a fixed value of its distribution function",
+    ),
+    Term("inverse transform sampling", "逆变换采样", "the inverse distribution function of a uniform number"),
+    Term(
+        "KL vanishing",
+        "KL散度消失",
+        "a decoder that ignores the code, and a posterior that has become the prior",
+    ),
+    Term("latent variable", "隐变量", "z, the code of x"),
+    Term("mean direction", "均值方向（μ）", "where a vMF distribution is densest"),
+    Term("mean resultant length", "平均合成长度", "the length of the mean of points on a sphere, A(κ)"),
+    Term(
+        "modified Bessel function", "修正贝塞尔函数", "I_ν; makes up the normaliser of the vMF distribution"
+    ),
+    Term("mutual information", "互信息", "how much z says about x, in nats"),
+    Term("normaliser", "归一化因子", "the integral that makes a density integrate to 1"),
+    Term("posterior", "后验分布", "p(z|x), what the encoder gives"),
+    Term("prior", "先验分布", "q(z), from which codes are drawn without a picture"),
+    Term(
+        "rejection sampling",
+        "拒绝采样",
+        "draw proposals, and keep each with a probability that corrects the law",
+    ),
+    Term("reparameterisation", "重参数", "a draw as a differentiable function of parameters and noise"),
+    Term("variational autoencoder", "变分自编码器（VAE）", "encoder, code and decoder, trained on the bound"),
+    Term(
+        "von Mises–Fisher distribution",
+        "von Mises-Fisher分布",
+        "the density e^(κ⟨μ, x⟩) on the sphere, up to a factor",
+    ),
+)
+
 #: The terms of each lesson by its room.
 TERMS: dict[str, tuple[Term, ...]] = {
     "contrastive_accumulation": CONTRASTIVE_ACCUMULATION,
     "dirac_smoothing": DIRAC_SMOOTHING,
     "rope_2d": ROPE_2D,
+    "vmf_vae": VMF_VAE,
     "wgan": WGAN,
 }
 

@@ -23,11 +23,11 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sjedu.interactive import Labels, Scene, explore, slider, toggle
+from sjedu.interactive import Labels, Scene, explore, slider
 from sjedu.plotting import COLORS, CYCLE, SEQUENTIAL, Real, figure, mosaic
 from sjedu.vmf_vae import kl_to_uniform
 from sjedu.vmf_vae.decoder import sphere_decoder
-from sjedu.vmf_vae.theory import AngularGrid, wood_acceptance
+from sjedu.vmf_vae.theory import AngularGrid, wood_parameters
 
 Panel: TypeAlias = tuple[list[Artist], Callable[..., None]]
 Points: TypeAlias = Float[np.ndarray, "n 3"]
@@ -216,7 +216,7 @@ def cosine_density_scene() -> Scene:
         curve.set_data(w, np.minimum(p / top, 2))
         bars.set_data(np.minimum(counts / top, 2), edges)
         mean.set_xdata([law.mean, law.mean])
-        accepted = wood_acceptance(d, k)
+        accepted = _acceptance(law)
         return (
             f"dim = {d}, κ = {k:.4g}: mean A = {law.mean:.3f}, standard deviation {math.sqrt(law.variance):.3f};"
             f" Wood's rejection sampler would accept {100 * accepted:.0f} % of its proposals."
@@ -299,7 +299,7 @@ def decode_sphere() -> ipywidgets.VBox:
         decode_sphere_scene(),
         longitude=slider("longitude", -180, 180, 0, 5),
         latitude=slider("latitude", -90, 90, 0, 5),
-        noisy=toggle("draw around the point, κ = 20"),
+        kappa=slider("κ of the draws", 5, 200, 20, 5),
     )
 
 
@@ -307,10 +307,11 @@ def decode_sphere_figure() -> tuple[Figure, str]:
     """Return a map of decoded digits over the whole sphere, and the sentence that says what there is to see."""
     longitudes, latitudes = range(-165, 180, 30), range(75, -90, -30)
     points = np.array([direction(a, b) for b in latitudes for a in longitudes])
-    pictures = sphere_decoder()(points).reshape(len(latitudes), len(longitudes), 8, 8)
+    pictures = np.pad(sphere_decoder()(points), ((0, 0), (1, 1), (1, 1)), constant_values=1)
+    pictures = pictures.reshape(len(latitudes), len(longitudes), 10, 10)
     fig, ax = figure(8.6, 4.4)
     ax.imshow(
-        pictures.transpose(0, 2, 1, 3).reshape(8 * len(latitudes), -1),
+        pictures.transpose(0, 2, 1, 3).reshape(10 * len(latitudes), -1),
         cmap="gray",
         extent=(-180, 180, -90, 90),
     )
@@ -322,30 +323,30 @@ def decode_sphere_figure() -> tuple[Figure, str]:
 
 
 def decode_sphere_scene() -> Scene:
-    """Draw the state (longitude, latitude, noisy) of `decode_sphere`."""
-    fig, axes = mosaic("ABC;ADE", 8.2, 3.9, width_ratios=(2, 1, 1))
+    """Draw the state (longitude, latitude, kappa) of `decode_sphere`."""
+    fig, axes = mosaic("ABBB;ACDE", 8.2, 4.2, width_ratios=(3.4, 1, 1, 1), height_ratios=(2.2, 1))
     decoder = sphere_decoder()
     _globe(axes["A"], "codes of the test pictures, by class")
     codes, choose = _codes(axes["A"])
-    u, turn = np.random.default_rng(1).uniform(size=(2, 4)) * np.array([[1.0], [2 * np.pi]])
+    axes["B"].set_title("the point, decoded")
+    axes["D"].set_title("three draws around it")
     pictures = []
     for name in "BCDE":
         axes[name].set(xticks=[], yticks=[])
         pictures.append(axes[name].imshow(np.zeros((8, 8)), cmap="gray", vmin=0, vmax=1))
+    u, turn = np.random.default_rng(1).uniform(size=(2, 3)) * np.array([[1.0], [2 * np.pi]])
 
-    def update(longitude: Real, latitude: Real, noisy: bool) -> str:
+    def update(longitude: Real, latitude: Real, kappa: Real) -> str:
         center = direction(longitude, latitude)
-        w = closed_form_cosines(20.0, u) if noisy else np.ones(4)
-        points = around(center, w, turn)
+        points = np.concatenate([center[None], around(center, closed_form_cosines(kappa, u), turn)])
         choose(center, points)
         for picture, pixels in zip(pictures, decoder(points), strict=True):
             picture.set_data(pixels)
         near = decoder.labels[decoder.codes @ center > math.cos(math.radians(20))]
         digits = ", ".join(f"{digit} ({(near == digit).sum()})" for digit in np.unique(near)) or "none"
-        what = "four draws around the point" if noisy else "the point itself, four times"
         return (
-            f"Longitude {longitude}°, latitude {latitude}°: {what}. Test pictures within 20° by class (how many):"
-            f" {digits}."
+            f"Longitude {longitude}°, latitude {latitude}°, draws with κ = {kappa}. Test pictures within 20° by class"
+            f" (how many): {digits}."
         ).replace("-", "−")
 
     return Scene(fig, [*codes, *pictures], update)
@@ -356,7 +357,8 @@ def _codes(ax: Axes) -> Panel:
     decoder = sphere_decoder()
     colors = (*CYCLE, "#8C564B", COLORS.grey, "#A6CE39")
     classes = [
-        ax.plot([], [], f"${digit}$", ms=5.5, mew=0.3, color=color)[0] for digit, color in enumerate(colors)
+        ax.plot([], [], marker=f"${digit}$", ls="", ms=5.5, mew=0.3, color=color)[0]
+        for digit, color in enumerate(colors)
     ]
     drawn = ax.plot([], [], "o", ms=8, mfc="none", mec=COLORS.vermillion, mew=2)[0]
 
@@ -462,11 +464,25 @@ def _grid(dim: int, kappa: float) -> AngularGrid:
     return AngularGrid(dim, kappa)
 
 
+def _acceptance(law: AngularGrid) -> float:
+    """As `theory.wood_acceptance`, with the normaliser that the grid has at hand."""
+    b, _, c = wood_parameters(law.dim, law.kappa)
+    m = law.dim - 1
+    share = m / 2 * (math.log(4 * b) - 2 * math.log1p(b)) - math.lgamma(m / 2) - math.lgamma(0.5)
+    return math.exp(law.log_z - _log_slice_area(law.dim) - c + share + math.lgamma((m + 1) / 2))
+
+
+def _log_slice_area(dim: int) -> float:
+    """The logarithm of the area of the unit sphere in R^(dim-1)."""
+    half = (dim - 1) / 2
+    return math.log(2) + half * math.log(math.pi) - math.lgamma(half)
+
+
 def _density(law: AngularGrid) -> tuple[np.ndarray, np.ndarray]:
     """Return w and its density at the inner angles of a grid."""
-    phi, half = law.phi[1:-1], (law.dim - 1) / 2
-    log_area = math.log(2) + half * math.log(math.pi) - math.lgamma(half)  # of the slices, S^(dim-2)
-    log = law.kappa * np.cos(phi) + (law.dim - 3) * np.log(np.sin(phi)) + log_area - law.log_z
+    phi = law.phi[1:-1]
+    shape = law.kappa * np.cos(phi) + (law.dim - 3) * np.log(np.sin(phi))
+    log = shape + _log_slice_area(law.dim) - law.log_z
     return np.cos(phi), np.exp(log)
 
 
