@@ -343,8 +343,8 @@ def devices_of(encoders: Sequence[Encoder], inputs: Sequence[Inputs]) -> list[to
 def forget_casts() -> None:
     """Let autocast forget the weights that it has cast.
 
-    It keeps them while its context lasts, also those that it cast without a graph, and a second pass that used these
-    would leave the weights without gradients.
+    In older versions of PyTorch it keeps them while its context lasts, also those that it cast without a graph, and a
+    second pass that used these would leave the weights without gradients.
     """
     if torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda"):
         torch.clear_autocast_cache()

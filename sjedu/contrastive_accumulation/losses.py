@@ -67,9 +67,10 @@ def info_nce(
     _check_embeddings(u, keys)
     target = _targets(u, keys, one_tower, positives, symmetric)
     _check_options(u, keys, target, mask, one_tower, reduction, block)
-    tau = _temperature(temperature, u.device)
+    tau = _temperature(temperature, u)
     with torch.autocast(u.device.type, enabled=False):
-        u, keys = _at_least_float32(u), _at_least_float32(keys)
+        u = _at_least_float32(u)
+        keys = u if one_tower else _at_least_float32(keys)  # so that both parts add up in float32
         scale = 1 / tau.to(u.dtype)
         pairing = _Pairing(target, mask, one_tower, symmetric)
         arguments = u, keys, scale, pairing
@@ -166,11 +167,13 @@ def _at_least_float32(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
-def _temperature(temperature: float | Tensor, device: torch.device) -> Tensor:
+def _temperature(temperature: float | Tensor, like: Tensor) -> Tensor:
     number = float(temperature.detach() if isinstance(temperature, Tensor) else temperature)
     if not 0 < number < float("inf"):
         raise ValueError(f"temperature: got {number!r}; expected a positive number")
-    return temperature.to(device) if isinstance(temperature, Tensor) else torch.tensor(number, device=device)
+    if isinstance(temperature, Tensor):
+        return temperature.to(like.device)
+    return torch.tensor(number, dtype=_at_least_float32(like[:0]).dtype, device=like.device)
 
 
 def _check_embeddings(u: Tensor, keys: Tensor) -> None:

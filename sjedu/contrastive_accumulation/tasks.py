@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +23,7 @@ NOISE = 0.1
 _AT_ONCE = 512
 
 
+@runtime_checkable
 class Task(Protocol):
     """Batches of pairs, and a judgement."""
 

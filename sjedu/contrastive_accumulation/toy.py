@@ -11,21 +11,21 @@ from typing import Literal, TypeAlias
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float64
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from sjedu.contrastive_accumulation.accumulation import accumulate
 from sjedu.contrastive_accumulation.losses import info_nce
 
 Norm: TypeAlias = Literal["none", "batch", "layer"]
-Flat: TypeAlias = Float64[Tensor, " parameters"]
+Flat: TypeAlias = Float[Tensor, " parameters"]
 TEMPERATURE = 0.1
 
 
 class Normalize(nn.Module):
     """Scale each embedding to length 1. As a layer of the encoder it belongs to the sample, so nothing changes."""
 
-    def forward(self, x: Float64[Tensor, "batch dim"] | Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "batch dim"] | Tensor) -> Tensor:
         """Return x / ‖x‖, row by row."""
         return F.normalize(x, dim=-1)
 
