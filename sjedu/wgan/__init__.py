@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sjedu.wgan.clustering import clustering_cost, geometric_median, k_means, k_medians
 from sjedu.wgan.constraints import (
     Constraint,
     GradientPenalty,
@@ -30,6 +31,14 @@ from sjedu.wgan.losses import (
     Wasserstein,
     make_loss,
 )
+from sjedu.wgan.quality import (
+    Classifier,
+    distance_to,
+    frechet_distance,
+    mid_grey,
+    precision_recall,
+    train_classifier,
+)
 from sjedu.wgan.transport import (
     Potentials,
     Transport,
@@ -38,16 +47,17 @@ from sjedu.wgan.transport import (
     kantorovich_potential,
     matching,
     mcshane,
+    optimal_plan,
     pairwise_distances,
     potentials,
     soft_c_transform,
-    transport,
     transport_loss,
     wasserstein_1,
 )
 
 __all__ = [
     "CTransform",
+    "Classifier",
     "Constraint",
     "ExactTransport",
     "GradientPenalty",
@@ -62,24 +72,33 @@ __all__ = [
     "Wasserstein",
     "WeightClipping",
     "c_transform",
+    "clustering_cost",
     "dcgan_critic",
     "dcgan_generator",
+    "distance_to",
     "dual_value",
     "empirical_lipschitz",
+    "frechet_distance",
+    "geometric_median",
     "gradient_norms",
+    "k_means",
+    "k_medians",
     "kantorovich_potential",
     "make_constraint",
     "make_loss",
     "matching",
     "mcshane",
+    "mid_grey",
     "mlp_critic",
     "mlp_generator",
+    "optimal_plan",
     "pairwise_distances",
     "potentials",
+    "precision_recall",
     "resnet_critic",
     "resnet_generator",
     "soft_c_transform",
-    "transport",
+    "train_classifier",
     "transport_loss",
     "wasserstein_1",
 ]

@@ -21,7 +21,7 @@ from sjedu.course import Exercise, WrongAnswer
 from sjedu.data import load_images
 from sjedu.wgan import theory
 from sjedu.wgan.clustering import k_means
-from sjedu.wgan.transport import transport, wasserstein_1
+from sjedu.wgan.transport import optimal_plan, wasserstein_1
 
 Answer: TypeAlias = Callable[..., Any]
 
@@ -113,7 +113,7 @@ def _transform_shift(answer: Answer) -> None:
 
 def _transform_weak_duality(answer: Answer) -> None:
     C, _, _ = _costs()
-    bound = transport(C).value
+    bound = optimal_plan(C).value
     for f in np.random.default_rng(0).normal(size=(200, 5)):
         value = f.mean() + np.asarray(answer(C, f)).mean()
         _expect(

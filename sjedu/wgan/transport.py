@@ -71,10 +71,10 @@ def wasserstein_1(x: Array, y: Array, a: Array | None = None, b: Array | None = 
         ValueError: if points are not 2-D, are none, are not finite or differ in dimension, or if weights do not
             fit, are negative or do not sum to 1.
     """
-    return transport(_distances(x, y), a, b)
+    return optimal_plan(_distances(x, y), a, b)
 
 
-def transport(cost: Array, a: Array | None = None, b: Array | None = None) -> Transport:
+def optimal_plan(cost: Array, a: Array | None = None, b: Array | None = None) -> Transport:
     """Return ``min_γ Σ γ_ij cost_ij`` over the plans γ with the marginals a and b, and such a plan.
 
     Args:
@@ -128,7 +128,7 @@ def transport_loss(x: Tensor, y: Tensor, a: Array | None = None, b: Array | None
         lengths: Tensor = torch.linalg.vector_norm(widened(x) - widened(y)[columns], dim=1)
         return lengths.mean()
     distances = pairwise_distances(x, y)
-    plan = transport(distances, a, b).plan
+    plan = optimal_plan(distances, a, b).plan
     return (torch.from_numpy(plan).to(distances) * distances).sum()
 
 
@@ -213,7 +213,7 @@ def dual_value(f: Tensor, g: Tensor, a: Tensor | None = None, b: Tensor | None =
 def potentials(cost: Array, a: Array | None = None, b: Array | None = None) -> Potentials:
     """Return an optimal pair of the dual problem with ``f = g^c`` and ``g = f^c``.
 
-    Arguments and errors as `transport`. Potentials of points without weight are as large as the constraint lets
+    Arguments and errors as `optimal_plan`. Potentials of points without weight are as large as the constraint lets
     them be.
     """
     C = _matrix("cost", cost)

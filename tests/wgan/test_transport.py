@@ -18,11 +18,11 @@ from sjedu.wgan import (
     kantorovich_potential,
     matching,
     mcshane,
+    optimal_plan,
     pairwise_distances,
     potentials,
     soft_c_transform,
     theory,
-    transport,
     transport_loss,
     wasserstein_1,
 )
@@ -121,7 +121,7 @@ def test_triangle_inequality(seed):
 def test_costs_may_be_negative_and_rectangular():
     C = normal(4, 6, seed=3).numpy()
     a, b = weights(4), weights(6, 1)
-    assert math.isclose(transport(C, a, b).value, theory.primal(C, a, b).value, abs_tol=EXACT)
+    assert math.isclose(optimal_plan(C, a, b).value, theory.primal(C, a, b).value, abs_tol=EXACT)
 
 
 def test_many_points_end_at_the_optimum():
@@ -356,7 +356,7 @@ NAN, INF = float("nan"), float("inf")
 def test_costs_that_are_not_finite_are_refused(bad):
     cost = pairwise_distances(X, Y)
     cost[1, 2] = bad
-    for solve in (transport, potentials):
+    for solve in (optimal_plan, potentials):
         with pytest.raises(ValueError, match="cost: 1 numbers are NaN or infinite"):
             solve(cost)
     with pytest.raises(ValueError, match="x: 1 numbers are NaN"):
@@ -393,8 +393,8 @@ def test_wasserstein_refuses(arguments, error, message):
     ("call", "error", "message"),
     [
         (lambda: matching(normal(3, 4)), ValueError, r"cost: got the shape \(3, 4\); a matching needs"),
-        (lambda: transport(normal(3)), ValueError, r"cost: got the shape \(3,\)"),
-        (lambda: transport(normal(0, 3)), ValueError, r"cost: got the shape \(0, 3\)"),
+        (lambda: optimal_plan(normal(3)), ValueError, r"cost: got the shape \(3,\)"),
+        (lambda: optimal_plan(normal(0, 3)), ValueError, r"cost: got the shape \(0, 3\)"),
         (
             lambda: pairwise_distances(X, Y.float()),
             ValueError,
