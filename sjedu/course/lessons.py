@@ -142,7 +142,7 @@ LESSONS = (
         " although it fails to?",
         you_will=(
             "derive the dual of optimal transport and the c-transform, and check both by linear programming",
-            "compare what five kinds of critic estimate with the exact distance",
+            "compare what six kinds of critic estimate with the exact distance, and say which distance that is",
             "say why the critic that approximates best gives the blurrier samples",
         ),
         minutes=90,
