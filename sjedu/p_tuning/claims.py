@@ -137,8 +137,8 @@ CLAIMS = (
         "C7",
         "With P-tuning a causal model reaches a masked one; for it the prefix matters.",
         f"{TABLE}; {PAPER}",
-        "Frozen P-tuning at 16 labels. Reproduced if the causal model is at most 0.02 behind the masked one, and its lead"
-        " with a prefix over a suffix exceeds 2; partly if one of the two holds.",
+        "Frozen P-tuning at 16 labels. Reproduced if the causal model is at most 0.02 behind the masked one and its"
+        " lead with a prefix over a suffix exceeds 2; partly if one of the two holds.",
         _causal,
         published="GPT 88.51, BERT 89.75; suffix “clearly worse”",
     ),

@@ -4,34 +4,17 @@ import dataclasses
 
 import pytest
 import torch
-from tiny import TOKENIZER
+from tiny import READER, TOKENIZER, small
 
-from sjedu.data.text import corpus_characters, parse_review
+from sjedu.data.text import parse_review
 from sjedu.p_tuning import experiment
 from sjedu.p_tuning.backbone import Backbone
 from sjedu.p_tuning.experiment import METHODS, PRESETS, Config, Learner, schedule, train
 from sjedu.p_tuning.prompt import changed, snapshot
 from sjedu.p_tuning.tasks import DATASETS, HUMAN, PLACES, VERBALIZER, Labelled, embedded_reviews, load_task
 from sjedu.p_tuning.template import Vocabulary
-from sjedu.roformer import LanguageModel, RoFormerConfig, Tokenizer
 
-READER = Tokenizer.for_texts([], always=corpus_characters() + "总之我很满意要说")
 TINY = dataclasses.replace(PRESETS["quick"], labels=(4, 8), draws=2, test=20, steps=3)
-
-
-def small(objective="mlm"):
-    torch.manual_seed(0)
-    sizes = RoFormerConfig(
-        vocab_size=len(READER),
-        hidden_size=32,
-        embedding_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=128,
-        initializer_range=0.1,
-    )
-    return LanguageModel(sizes), READER
 
 
 @pytest.fixture(autouse=True)

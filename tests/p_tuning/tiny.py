@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from sjedu.data.text import corpus_characters
 from sjedu.p_tuning import Backbone, Vocabulary
 from sjedu.roformer import LanguageModel, RoFormerConfig, Tokenizer
 
@@ -66,3 +67,23 @@ MODELS = ("ours", "ours, causal", "bert", "roformer", "gpt2")
 
 def backbone(name, seed=0):
     return ours("causal" in name, seed) if name.startswith("ours") else theirs(name, seed)
+
+
+#: Reads everything that the corpus and the human templates can write.
+READER = Tokenizer.for_texts([], always=corpus_characters() + "总之我很满意要说评价：")
+
+
+def small(objective="mlm"):
+    """Stand in for `sjedu.roformer.load_small`: a model that was never trained."""
+    torch.manual_seed(0)
+    sizes = RoFormerConfig(
+        vocab_size=len(READER),
+        hidden_size=32,
+        embedding_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=128,
+        initializer_range=0.1,
+    )
+    return LanguageModel(sizes), READER
