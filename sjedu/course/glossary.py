@@ -179,6 +179,30 @@ VMF_VAE = (
     ),
 )
 
+P_TUNING = (
+    Term("adapter", "适配器（Adapter）", "a small new part of a model that is otherwise kept"),
+    Term("auxiliary objective", "辅助目标", "what is learnt besides, to keep the solution near to language"),
+    Term("causal language model", "单向语言模型", "guesses each next token; GPT"),
+    Term("cloze", "完形填空", "a text with a blank to fill in"),
+    Term("few-shot, zero-shot", "小样本、零样本", "with a few labels, without any"),
+    Term("fine-tuning", "微调", "training all weights of a pretrained model on a task"),
+    Term("frozen", "冻结、固定权重", "not trained: every bit stays"),
+    Term("label, verbaliser", "标签词（verbalizer）", "the word in the blank that stands for a class"),
+    Term(
+        "masked language model",
+        "掩码语言模型（MLM）",
+        "guesses hidden tokens from both sides; BERT, RoFormer",
+    ),
+    Term("pattern-exploiting training", "PET", "fine-tuning on clozes made of natural language"),
+    Term("prefix, suffix", "前缀、后缀", "what a template puts before or behind the text"),
+    Term("prompt token", "模版 token（[unused1] …）", "a token without meaning whose embedding is learnt"),
+    Term("re-parameterisation", "重参数", "learning vectors through a network that makes them"),
+    Term("stopped gradient", "停止梯度（stop_gradient）", "passes values forward and no gradient back"),
+    Term("template, pattern", "模版", "where the text, the words and the blank stand"),
+    Term("tied embeddings", "共享嵌入", "one table for looking words up and for predicting them"),
+    Term("weight decay", "权重衰减", "shrinking weights a little at each step, gradient or not"),
+)
+
 #: The terms of each lesson by its room.
 TERMS: dict[str, tuple[Term, ...]] = {
     "contrastive_accumulation": CONTRASTIVE_ACCUMULATION,
@@ -186,6 +210,7 @@ TERMS: dict[str, tuple[Term, ...]] = {
     "rope_2d": ROPE_2D,
     "vmf_vae": VMF_VAE,
     "wgan": WGAN,
+    "p_tuning": P_TUNING,
 }
 
 

@@ -1,5 +1,6 @@
 """The benchmark runs, and its contestants compute the same; how fast they are is not judged here."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -12,7 +13,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_it_measures_every_contestant(tmp_path):
-    pytest.importorskip("peft")
+    if importlib.util.find_spec("peft") is None:  # importing it here would look for torchvision
+        pytest.skip("peft is not installed")
     output = tmp_path / "p_tuning.json"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "benchmarks/p_tuning.py", "--quick", "--output", str(output)]
