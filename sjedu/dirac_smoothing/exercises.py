@@ -178,8 +178,8 @@ def _softplus(x: Tensor) -> Tensor:
 
 
 def _gelu(x: Tensor) -> Tensor:
-    step: Tensor = torch.special.ndtr(x)
-    return x * step
+    value: Tensor = x * torch.special.ndtr(x)
+    return value
 
 
 def _ask_kernel(answer: Answer, g: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
@@ -190,7 +190,8 @@ def _ask_kernel(answer: Answer, g: Callable[[Tensor], Tensor], x: Tensor) -> Ten
         isinstance(found, Tensor) and found.shape == x.shape,
         "the kernel maps a tensor to one of equal shape.",
     )
-    return found.detach()
+    result: Tensor = found.detach()
+    return result
 
 
 def _kernel_softplus(answer: Answer) -> None:

@@ -304,7 +304,7 @@ def _smooth_term(term: Expr, x: Expr, kernel: Kernel) -> Expr:
     if rest == 1:
         return factor
     if rest.is_polynomial(x):
-        return factor * _smooth_power(sp.degree(rest, x), x, kernel)
+        return factor * _smooth_power(int(sp.degree(rest, x)), x, kernel)
     argument = rest.args[0] if rest.args else rest
     if isinstance(rest, sp.cos | sp.sin) and sp.diff(argument, x, 2) == 0:
         return factor * rest * kernel.fourier(sp.diff(argument, x))

@@ -100,15 +100,16 @@ def _convolution(before: int, after: int, size: int, stride: int = 1, groups: in
 
 
 @torch.no_grad()
-def mean_share(model: nn.Sequential, x: Float[Tensor, "n ..."]) -> list[float]:
-    """Return, after each activation, which share of the mean square is the mean over the examples.
+def varying_share(model: nn.Sequential, x: Float[Tensor, "n ..."]) -> list[float]:
+    """Return, after each activation, which share of its mean square differs between the examples.
 
-    0 for activations that vary around zero, near 1 for activations that hardly vary around a mean that has moved:
-    ``‖E h‖² / E‖h‖²``, over the examples x.
+    ``E‖h - E h‖² / E‖h‖²``, over the examples x: 1 for activations that vary around zero, near 0 for activations that
+    hardly vary around a mean that has moved away from it.
     """
     shares = []
     for layer in model:
         x = layer(x)
         if not isinstance(layer, nn.Flatten | nn.Linear):
-            shares.append(float(x.mean(dim=0).square().sum() / x.square().sum(dim=1).mean()))
+            varying = (x - x.mean(dim=0)).square().sum(dim=1).mean()
+            shares.append(float(varying / x.square().sum(dim=1).mean()))
     return shares
