@@ -193,7 +193,9 @@ P_TUNING = (
         "掩码语言模型（MLM）",
         "guesses hidden tokens from both sides; BERT, RoFormer",
     ),
-    Term("pattern-exploiting training", "PET", "fine-tuning on clozes made of natural language"),
+    Term(
+        "pattern-exploiting training", "模式利用训练（PET）", "fine-tuning on clozes made of natural language"
+    ),
     Term("prefix, suffix", "前缀、后缀", "what a template puts before or behind the text"),
     Term("prompt token", "模版 token（[unused1] …）", "a token without meaning whose embedding is learnt"),
     Term("re-parameterisation", "重参数", "learning vectors through a network that makes them"),
@@ -207,10 +209,10 @@ P_TUNING = (
 TERMS: dict[str, tuple[Term, ...]] = {
     "contrastive_accumulation": CONTRASTIVE_ACCUMULATION,
     "dirac_smoothing": DIRAC_SMOOTHING,
+    "p_tuning": P_TUNING,
     "rope_2d": ROPE_2D,
     "vmf_vae": VMF_VAE,
     "wgan": WGAN,
-    "p_tuning": P_TUNING,
 }
 
 
