@@ -354,12 +354,12 @@ def incomplete(records: Sequence[Record]) -> Measured:
             ends = np.mean(values[:3]) / exact, np.mean(values[-3:]) / exact
             growth.setdefault(name, []).append((float(ends[0]), float(ends[1])))
             final.setdefault(name, []).append(record.metrics[name]["mean"] / exact)
-    told = [
-        "{}: {:.2f} → {:.2f}, at the end {:.2f}".format(
-            name.partition(":")[0], *np.mean(growth[name], axis=0), np.mean(final[name])
+    told = []
+    for name, pairs in growth.items():
+        first, last = np.mean(pairs, axis=0)
+        told.append(
+            f"{name.partition(':')[0]}: {first:.2f} → {last:.2f}, at the end {np.mean(final[name]):.2f}"
         )
-        for name in growth
-    ]
     return {
         "text": "; ".join(told),
         "why": "Batches of 64 are farther apart than the whole samples of 800, so estimates on batches may exceed 1.",

@@ -273,7 +273,7 @@ def batch_tournament_scene() -> Scene:
         )
         winner = min(found, key=lambda name: found[name])
         told = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
-        return f"Distance from a batch of {n} test digits: {told}. Nearest: {winner}."
+        return f"Distance from a batch of {n} test digits: {told}. Nearest: {winner}; shown beside it: {candidate}."
 
     return Scene(fig, [batch_image, other_image, *bars, labels], update)
 
