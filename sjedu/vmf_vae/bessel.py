@@ -110,6 +110,7 @@ def mean_resultant_length(dim: int, concentration: Tensor | Number) -> Tensor:
 
     Arguments, result and errors are those of `log_normalizer`.
     """
+    check_dim(dim)
     return evaluate("ratio", dim, check_concentration(concentration))
 
 
@@ -118,6 +119,7 @@ def cosine_variance(dim: int, concentration: Tensor | Number) -> Tensor:
 
     Arguments, result and errors are those of `log_normalizer`.
     """
+    check_dim(dim)
     return evaluate("slope", dim, check_concentration(concentration))
 
 
@@ -126,6 +128,7 @@ def kl_to_uniform(dim: int, concentration: Tensor | Number) -> Tensor:
 
     Arguments, result and errors are those of `log_normalizer`.
     """
+    check_dim(dim)
     return evaluate("divergence", dim, check_concentration(concentration))
 
 
@@ -253,7 +256,7 @@ def _debye(order: float, kappa: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor,
     correction = above * p * log_series - torch.log1p(above) / 2
     half = torch.log1p(above / 2)
     F = order * (above - half) + correction
-    deficit = order * (1 - 1 / (z + s) + half) - correction
+    deficit = order * ((z + above) / (z + s) + half) - correction
     by_kappa = (1 / (1 + s) - R / order) / order
     tail = kappa * ((1 + 1 / (s + z)) / (1 + s) + z * R / order)
     slope = (p / (1 + s) - (R - p * (1 - p) * (1 + p) * R_slope) / order) / order

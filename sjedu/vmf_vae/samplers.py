@@ -106,10 +106,11 @@ def wood_cosine(
         Z = _beta(m / 2, count, generator)
         w = (1 - (1 + b_number) * Z) / (1 - (1 - b_number) * Z)
         u = torch.rand(count, dtype=torch.float64, generator=generator)
-        accept = number * w + m * torch.log1p(-x0 * w) - c >= torch.log(u)
-        kept.append(Z[accept])
-        proposals += count
-    Z = torch.cat(kept)[:size]
+        places = (number * w + m * torch.log1p(-x0 * w) - c >= torch.log(u)).nonzero().flatten()[:missing]
+        kept.append(Z[places])
+        # What comes after the last value that was needed counts as not proposed.
+        proposals += int(places[-1]) + 1 if len(places) == missing else count
+    Z = torch.cat(kept)
     b = m / (2 * kappa + torch.sqrt(4 * kappa**2 + m**2))
     return Accepted((1 - (1 + b) * Z) / (1 - (1 - b) * Z), proposals)
 

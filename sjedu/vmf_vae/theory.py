@@ -83,7 +83,7 @@ class Exact(NamedTuple):
     log_normalizer: Real
 
 
-def exact(dim: int, kappa: Number) -> Exact:
+def exact(dim: int, kappa: Real) -> Exact:
     """Return normaliser, moments and KL from ``e^F = Σ t_k, t_k = (κ²/4)^k / (k! (d/2)_k)``.
 
     A term's index k, drawn with probability t_k/Σt, has mean κA/2 and variance (κ²A' + κA)/4, because κ d/dκ
@@ -99,19 +99,20 @@ def exact(dim: int, kappa: Number) -> Exact:
         quarter = k * k / 4
         top = int(mp.floor((1 - half + mp.sqrt((half - 1) ** 2 + 4 * quarter)) / 2))
         log_top = top * mp.log(quarter) - mp.loggamma(top + 1) - mp.loggamma(half + top) + mp.loggamma(half)
-        sums = [mp.mpf(1), mp.mpf(0), mp.mpf(0)]
+        total, first, second = mp.mpf(1), mp.mpf(0), mp.mpf(0)
         for direction in (1, -1):
-            term, j = mp.mpf(1), top
-            while term * (1 + (j - top) ** 2) > mp.mpf(10) ** -58 * sums[0] and (j or direction == 1):
+            term, offset = mp.mpf(1), 0
+            while term * (1 + offset**2) > mp.mpf(10) ** -55 * total and (direction == 1 or top + offset > 0):
+                k_now = top + offset
                 if direction == 1:
-                    term *= quarter / ((j + 1) * (half + j))
+                    term *= quarter / ((k_now + 1) * (half + k_now))
                 else:
-                    term *= j * (half + j - 1) / quarter
-                j += direction
-                sums = [s + term * mp.mpf(j - top) ** power for power, s in enumerate(sums)]
-        shift = sums[1] / sums[0]
-        mean, variance = top + shift, sums[2] / sums[0] - shift**2
-        F, A = log_top + mp.log(sums[0]), 2 * mean / k
+                    term *= k_now * (half + k_now - 1) / quarter
+                offset += direction
+                total, first, second = total + term, first + offset * term, second + offset**2 * term
+        shift = first / total
+        mean, variance = top + shift, second / total - shift**2
+        F, A = log_top + mp.log(total), 2 * mean / k
         slope = (4 * variance - 2 * mean) / k**2
         curvature = -2 * A * slope - (dim - 1) * (slope / k - A / k**2)
         return Exact(F, A, slope, curvature, k * A - F, area + F)
@@ -488,13 +489,13 @@ def check_dim(dim: int) -> None:
         raise ValueError(f"dim: got {dim}; expected at least 2: the sphere S^(dim-1) is a circle there")
 
 
-def check_kappa(kappa: Number) -> None:
+def check_kappa(kappa: Real) -> None:
     """Raise a ValueError if κ is negative, infinite or NaN."""
     if not 0 <= kappa < math.inf:
         raise ValueError(f"kappa: got {kappa}; expected a finite number of at least 0")
 
 
-def check_law(dim: int, kappa: Number) -> None:
+def check_law(dim: int, kappa: Real) -> None:
     """Raise what `check_dim` and `check_kappa` raise."""
     check_dim(dim)
     check_kappa(kappa)

@@ -1,0 +1,530 @@
+"""The exercises of the lesson, each with checks that say what is wrong.
+
+Exercise 4 is written in PyTorch, the others in NumPy. A check tries the reader's function on small inputs and rejects one kind
+of wrong answer, with the reason.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import scipy.special
+import scipy.stats
+import torch
+from torch import Tensor
+
+from sjedu.course import Exercise, WrongAnswer
+from sjedu.vmf_vae import bessel, theory
+
+Answer: TypeAlias = Callable[..., Any]
+
+
+def _expect(condition: object, reason: str) -> None:
+    if not bool(condition):
+        raise WrongAnswer(reason)
+
+
+def _number(value: Any, what: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise WrongAnswer(f"return one number, {what}, not a {type(value).__name__}.") from None
+
+
+# ---------------------------------------------------------------- 1: the normaliser
+
+
+def log_vmf_normalizer(d: int, kappa: float) -> float:
+    log_area = math.log(2) + d / 2 * math.log(math.pi) - math.lgamma(d / 2)
+    if kappa == 0:
+        return -log_area
+    # With w = -tanh ψ the integral over the slices has no singular ends, and its log integrand one peak.
+    half = (d - 1) / 2
+    root = half + math.hypot(half, kappa)
+    mode = math.log(math.sqrt(2 * half / root) / (1 + kappa / root))
+    # Its width: 1/√(2(d-1)) at most; 12 of them down to where less than e^-60 is left, and flat tails for small d.
+    psi = mode + np.linspace(-1, 1, 40001) * (12 / math.sqrt(d - 1) + 60 / (d - 1))
+    gap = kappa * np.sinh(mode - psi) / (np.cosh(mode) * np.cosh(psi))
+    log_sum = scipy.special.logsumexp(gap - (d - 1) * np.log(np.cosh(psi) / np.cosh(mode)))
+    peak = -kappa * np.tanh(mode) - (d - 1) * np.log(np.cosh(mode))
+    log_slice = math.log(2) + half * math.log(math.pi) - math.lgamma(half)
+    return float(-(log_slice + peak + log_sum + math.log(psi[1] - psi[0])))
+
+
+def _normalizer_uniform(answer: Answer) -> None:
+    for d in (2, 3, 10):
+        found = _number(answer(d, 0.0), "log C")
+        wanted = -float(theory.log_sphere_area(d))
+        _expect(
+            math.isfinite(found),
+            f"for d = {d}, κ = 0 it is {found}: the law is uniform there, treat κ = 0 apart.",
+        )
+        _expect(
+            not abs(found + wanted) < 1e-9 or abs(found - wanted) < 1e-9,
+            "the sign is wrong: return log C = -log Z, which for κ = 0 is minus the logarithm of the area.",
+        )
+        _expect(
+            abs(found - wanted) < 1e-9,
+            f"for d = {d}, κ = 0 the density is one over the area: log C = {wanted:.6f}, you have {found:.6f}.",
+        )
+
+
+def _normalizer_three(answer: Answer) -> None:
+    for kappa in (0.5, 20.0):
+        wanted = math.log(kappa / (4 * math.pi * math.sinh(kappa)))
+        found = _number(answer(3, kappa), "log C")
+        _expect(
+            abs(found - wanted) < 1e-9,
+            f"in d = 3, C = κ / (4π sinh κ): for κ = {kappa:g} log C is {wanted:.9f}, you have {found:.9f}.",
+        )
+
+
+def _normalizer_range(answer: Answer) -> None:
+    for d, kappa in ((2, 1e-6), (482, 10.0), (5000, 1.0), (64, 1e6), (4096, 1e4)):
+        wanted = -float(bessel.log_normalizer(d, kappa))
+        found = _number(answer(d, kappa), "log C")
+        _expect(
+            math.isfinite(found),
+            f"for d = {d}, κ = {kappa:g} you have {found}: the Bessel function under- or overflows. Work with logarithms,"
+            " less the largest.",
+        )
+        _expect(
+            abs(found - wanted) <= 1e-9 * max(1, abs(wanted)),
+            f"for d = {d}, κ = {kappa:g} log C is {wanted:.9g}, you have {found:.9g}.",
+        )
+
+
+# ---------------------------------------------------------------- 2: the KL
+
+
+def kl_vmf_uniform(d: int, kappa: float) -> float:
+    # ∫ t A'(t) dt = κA - ∫ A dt. A by the recurrence A_ν = t / (2(ν+1) + t A_(ν+1)), from far above down.
+    x, weights = np.polynomial.legendre.leggauss(200)
+    # Even steps in asinh(t/d): A changes on the scale of d, but slowly far beyond.
+    top = math.asinh(kappa / d)
+    t = d * np.sinh(top * (1 + x) / 2)
+    jacobian = top / 2 * d * np.cosh(top * (1 + x) / 2)
+
+    def ratio(t: np.ndarray) -> np.ndarray:
+        first = d / 2 - 1
+        order = first + 400
+        A = t / (order + 0.5 + np.sqrt((order + 0.5) ** 2 + t**2))
+        while order > first:
+            order -= 1
+            A = t / (2 * (order + 1) + t * A)
+        return np.asarray(A)
+
+    # Where κ is large, 1 - A is what matters: κA - ∫A = ∫(1-A) - κ(1-A).
+    A = ratio(np.array([kappa]))[0]
+    return (
+        float(((1 - ratio(t)) * jacobian) @ weights - kappa * (1 - A))
+        if kappa > d
+        else float(kappa * A - (ratio(t) * jacobian) @ weights)
+    )
+
+
+def _kl_zero(answer: Answer) -> None:
+    found = _number(answer(5, 0.0), "the KL")
+    _expect(
+        found == 0 or abs(found) < 1e-12,
+        f"for κ = 0 both laws are uniform: the KL is 0, you have {found:.3g}.",
+    )
+
+
+def _kl_values(answer: Answer) -> None:
+    for d, kappa in ((3, 20.0), (4, 20.0), (8, 5.0), (64, 20.0)):
+        wanted = float(bessel.kl_to_uniform(d, kappa))
+        found = _number(answer(d, kappa), "the KL")
+        _expect(math.isfinite(found), f"for d = {d}, κ = {kappa:g} you have {found}.")
+        two_more = float(bessel.kl_to_uniform(d + 2, kappa))
+        _expect(
+            abs(found - two_more) > 1e-6 * two_more,
+            f"for d = {d}, κ = {kappa:g} you have the KL of dimension {d + 2}: the order of the Bessel function is"
+            " d/2 - 1, and A = I_(d/2) / I_(d/2-1).",
+        )
+        _expect(
+            abs(found + float(theory.log_sphere_area(d)) - wanted) > 1e-6,
+            "the area of the sphere is missing: the uniform density is 1/|S^(d-1)|, not 1.",
+        )
+        _expect(
+            abs(found - wanted) <= 1e-8 * wanted,
+            f"for d = {d}, κ = {kappa:g} the KL is {wanted:.9f}, you have {found:.9f}.",
+        )
+
+
+def _kl_slope(answer: Answer) -> None:
+    d, kappa, step = 6, 9.0, 1e-3
+    found = (_number(answer(d, kappa + step), "the KL") - _number(answer(d, kappa - step), "the KL")) / (
+        2 * step
+    )
+    wanted = kappa * float(bessel.cosine_variance(d, kappa))
+    _expect(
+        abs(found - wanted) < 1e-4 * wanted,
+        f"its derivative should be κA' = {wanted:.5f}, and is {found:.5f}.",
+    )
+
+
+def _kl_small(answer: Answer) -> None:
+    found, wanted = _number(answer(1000, 1.0), "the KL"), float(bessel.kl_to_uniform(1000, 1.0))
+    _expect(
+        math.isfinite(found) and abs(found - wanted) <= 1e-8 * wanted,
+        f"for d = 1000, κ = 1 the KL is {wanted:.10g} nats, you have {found:.10g}: the textbook's formula subtracts numbers"
+        " in the thousands, and Bessel functions of order 499 underflow. κA - ∫A dt has neither problem.",
+    )
+
+
+# ---------------------------------------------------------------- 3: sample w
+
+
+def sample_w(kappa: float, d: int, n: int, rng: np.random.Generator) -> np.ndarray:
+    # A grid of angles, not of w: there the density is finite also for d = 2.
+    phi = np.linspace(0, math.pi, 20001)
+    with np.errstate(divide="ignore"):
+        log_density = kappa * (np.cos(phi) - 1) + ((d - 2) * np.log(np.sin(phi)) if d > 2 else 0.0)
+    density = np.exp(log_density - log_density.max())
+    cdf = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
+    return np.cos(np.interp(rng.random(n), cdf / cdf[-1], phi))
+
+
+def _draw(answer: Answer, kappa: float, d: int, n: int = 4000) -> np.ndarray:
+    w = np.asarray(answer(kappa, d, n, np.random.default_rng(d)), dtype=np.float64)
+    _expect(w.shape == (n,), f"{n} numbers are wanted; the result has the shape {w.shape}.")
+    return w
+
+
+def _w_range(answer: Answer) -> None:
+    w = _draw(answer, 3.0, 5)
+    _expect(np.isfinite(w).all(), "some of the numbers are not finite.")
+    _expect((np.abs(w) <= 1).all(), "w is the cosine of an angle: it lies between -1 and 1.")
+    _expect(len(np.unique(w)) > len(w) / 2, "the same few numbers come again and again.")
+
+
+def _w_moments(answer: Answer) -> None:
+    for kappa, d in ((3.0, 5), (20.0, 4), (1.0, 2), (50.0, 64)):
+        w, A = _draw(answer, kappa, d), float(bessel.mean_resultant_length(d, kappa))
+        variance = float(bessel.cosine_variance(d, kappa))
+        error = math.sqrt(variance / len(w))
+        _expect(
+            abs(w.mean() + A) > 5 * error or abs(w.mean() - A) < 5 * error,
+            "w points away from μ: e^(κw) favours w near +1. Did an angle run the wrong way?",
+        )
+        _expect(
+            abs(w.mean() - A) < 5 * error,
+            f"for d = {d}, κ = {kappa:g} the mean should be A = {A:.4f}, and is {w.mean():.4f}: the factor (1-w²) has the"
+            " exponent (d-3)/2 in w, sin φ the exponent d-2 in φ.",
+        )
+        _expect(
+            abs(w.var() / variance - 1) < 0.25,
+            f"for d = {d}, κ = {kappa:g} the variance should be {variance:.4g}.",
+        )
+
+
+def _w_law(answer: Answer) -> None:
+    for kappa, d in ((1.0, 2), (3.0, 3), (20.0, 4), (10.0, 30), (2000.0, 5)):
+        grid = theory.AngularGrid(d, kappa)
+        phi = np.arccos(np.clip(_draw(answer, kappa, d), -1, 1))
+        p = scipy.stats.kstest(phi, lambda t, g=grid: np.interp(t, g.phi, g.cdf)).pvalue
+        _expect(
+            p > 1e-4,
+            f"for d = {d}, κ = {kappa:g} the law is not the right one (Kolmogorov and Smirnov: p = {p:.1g}).",
+        )
+
+
+def _w_speed(answer: Answer) -> None:
+    answer(20.0, 16, 10, np.random.default_rng(0))
+    start = time.perf_counter()
+    answer(20.0, 16, 100_000, np.random.default_rng(0))
+    _expect(
+        time.perf_counter() - start < 10, "100 000 numbers took more than ten seconds: no loop over samples."
+    )
+
+
+# ---------------------------------------------------------------- 4: sample z, differentiably
+
+
+def rsample(mu: Tensor, w: Tensor) -> Tensor:
+    noise = torch.randn_like(mu)
+    tangent = noise - (noise * mu).sum(dim=-1, keepdim=True) * mu
+    nu = tangent / tangent.norm(dim=-1, keepdim=True)
+    sine = torch.sqrt((1 - w**2).clamp(min=0))
+    return w[..., None] * mu + sine[..., None] * nu
+
+
+def _around(answer: Answer, mu: Tensor, kappa: float, n: int = 20_000) -> tuple[Tensor, Tensor]:
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    w = torch.from_numpy(np.cos(theory.AngularGrid(mu.shape[-1], kappa).ppf(rng.random(n)))).to(mu.dtype)
+    wide = mu.expand(n, -1).clone().requires_grad_()
+    z = answer(wide, w)
+    _expect(isinstance(z, Tensor), f"return a torch.Tensor, not a {type(z).__name__}.")
+    _expect(z.shape == wide.shape, f"mu has the shape {tuple(wide.shape)}; your result has {tuple(z.shape)}.")
+    return z, wide
+
+
+def _poles(dim: int) -> list[Tensor]:
+    e1 = torch.zeros(dim)
+    e1[0] = 1
+    near = e1.clone()
+    near[1] = 1e-5
+    return [e1, -e1, near, torch.nn.functional.normalize(torch.ones(dim), dim=0)]
+
+
+def _z_unit(answer: Answer) -> None:
+    for mu in _poles(6):
+        z, _ = _around(answer, mu, 8.0, 2000)
+        _expect(
+            bool(z.detach().isfinite().all()),
+            f"for μ = ({mu[0]:g}, {mu[1]:g}, ...) some numbers are not finite: a reflection that takes e1 to μ divides by"
+            " ‖e1 - μ‖. And 1 - w² may be negative by rounding.",
+        )
+        off = float((z.detach().norm(dim=-1) - 1).abs().max())
+        _expect(
+            off < 2e-6,
+            f"z should have length 1 to float32's rounding; for μ = ({mu[0]:g}, {mu[1]:g}, ...) it is off by {off:.1e}.",
+        )
+
+
+def _z_mean(answer: Answer) -> None:
+    for mu in _poles(6):
+        z, _ = _around(answer, mu, 8.0)
+        mean = z.detach().mean(dim=0)
+        wanted = float(bessel.mean_resultant_length(6, 8.0)) * mu
+        _expect(
+            (mean - wanted).abs().max() < 0.02,
+            "the mean of z should be A μ. Is ν orthogonal to μ, and its direction drawn anew for each sample?",
+        )
+        spread = torch.cov(z.detach().T)
+        along = float(mu @ spread @ mu)
+        across = (spread - along * torch.outer(mu, mu)).diagonal().sum() / 5
+        wanted_across = (
+            float(1 - bessel.mean_resultant_length(6, 8.0) ** 2 - bessel.cosine_variance(6, 8.0)) / 5
+        )
+        _expect(
+            abs(across / wanted_across - 1) < 0.1,
+            "across μ the spread is wrong: ν must have length 1, and be uniform.",
+        )
+
+
+def _z_gradient(answer: Answer) -> None:
+    mu = torch.nn.functional.normalize(torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64), dim=0)
+    a = torch.nn.functional.normalize(torch.tensor([1.0, 1.0, 1.0], dtype=torch.float64), dim=0)
+    kappa, d, n = 5.0, 3, 40_000
+    z, wide = _around(answer, mu, kappa, n)
+    _expect(z.requires_grad, "z carries no gradient: μ is an input of the calculation, do not detach it.")
+    (g,) = torch.autograd.grad((z @ a).square().sum(), wide)
+    g = g - (g @ mu)[:, None] * mu
+    q = 1 - (d - 1) * float(bessel.mean_resultant_length(d, kappa)) / kappa
+    wanted = 2 * (q - (1 - q) / (d - 1)) * (a @ mu) * (a - (a @ mu) * mu)
+    error = g.std(dim=0) / math.sqrt(n)
+    _expect(
+        bool(((g.mean(dim=0) - wanted).abs() < 5 * error + 1e-9).all()),
+        "the gradient of E[(a·z)²] in μ is biased. z depends on μ through w μ and through ν: do not detach ν.",
+    )
+
+
+# ---------------------------------------------------------------- 5: the gradient in κ
+
+
+def dw_dkappa(w: np.ndarray, kappa: float, d: int) -> np.ndarray:
+    # F(w, κ) = u is held fixed: dw/dκ = -∂_κF / p, with ∂_κF(w) = ∫ (t - A) p(t) dt from -1 to w. In angles.
+    phi = np.linspace(0, math.pi, 200_001)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_density = kappa * (np.cos(phi) - 1) + ((d - 2) * np.log(np.sin(phi)) if d > 2 else 0.0)
+        density = np.exp(log_density - log_density.max())
+        A = (np.cos(phi) * density).sum() / density.sum()
+        drift = (np.cos(phi) - A) * density
+        below = np.concatenate([[0.0], np.cumsum((drift[1:] + drift[:-1]) / 2 * phi[1])])
+        speed = np.nan_to_num(np.sin(phi) * below / density, posinf=0.0, neginf=0.0)
+    return np.interp(np.arccos(w), phi, speed)
+
+
+def _speeds(answer: Answer, kappa: float, d: int, n: int = 2000) -> tuple[np.ndarray, np.ndarray]:
+    w = np.cos(theory.AngularGrid(d, kappa).ppf((np.arange(n) + 0.5) / n))
+    found = np.asarray(answer(w, kappa, d), dtype=np.float64)
+    _expect(found.shape == w.shape, f"w has the shape {w.shape}; your result has {found.shape}.")
+    _expect(np.isfinite(found).all(), "some of the numbers are not finite.")
+    return w, found
+
+
+def _dw_sign(answer: Answer) -> None:
+    _, found = _speeds(answer, 5.0, 4)
+    _expect(
+        (found > -1e-6).all(),
+        "dw/dκ is never negative: raising κ pushes every sample towards μ. F(w, κ) = u gives dw/dκ = *minus* ∂_κF / p.",
+    )
+
+
+def _dw_three(answer: Answer) -> None:
+    kappa = 4.0
+    w, found = _speeds(answer, kappa, 3)
+    u = (np.exp(kappa * (w - 1)) - np.exp(-2 * kappa)) / (1 - np.exp(-2 * kappa))
+    inner = u + (1 - u) * np.exp(-2 * kappa)
+    wanted = -np.log(inner) / kappa**2 - 2 * (1 - u) * np.exp(-2 * kappa) / (inner * kappa)
+    naive = (1 - w**2) / math.sqrt(4 * kappa**2 + 4)
+    _expect(
+        np.abs(found - naive).max() > 1e-6,
+        "this is the derivative along Wood's proposal. It forgets that κ also decides which proposals are accepted.",
+    )
+    error = np.abs(found - wanted).max()
+    _expect(
+        error < 1e-6,
+        f"in d = 3 it should be the derivative of the closed form, and is off by up to {error:.1e}.",
+    )
+
+
+def _dw_mean(answer: Answer) -> None:
+    for d, kappa in ((2, 2.0), (5, 2.0), (10, 10.0), (64, 20.0)):
+        _, found = _speeds(answer, kappa, d)
+        wanted = float(bessel.cosine_variance(d, kappa))
+        _expect(
+            abs(found.mean() / wanted - 1) < 5e-3,
+            f"for d = {d}, κ = {kappa:g} the mean over samples should be A' = {wanted:.6f}, and is {found.mean():.6f}.",
+        )
+
+
+# ---------------------------------------------------------------- 6: κ for a budget
+
+
+def kappa_for_kl(d: int, nats: float) -> float:
+    low, high = 0.0, 1.0
+    while float(bessel.kl_to_uniform(d, high)) < nats:
+        high *= 2
+    for _ in range(200):  # the KL rises with κ: bisect
+        middle = (low + high) / 2
+        low, high = (middle, high) if float(bessel.kl_to_uniform(d, middle)) < nats else (low, middle)
+    return (low + high) / 2
+
+
+def _budget_zero(answer: Answer) -> None:
+    found = _number(answer(8, 0.0), "κ")
+    _expect(abs(found) < 1e-6, f"no nats, no concentration: κ = 0, you have {found:.3g}.")
+
+
+def _budget_three(answer: Answer) -> None:
+    for d in (3, 8, 64, 768):
+        found, wanted = _number(answer(d, 3.0), "κ"), float(bessel.kappa_for_kl(d, 3.0))
+        rule = math.sqrt(2 * d * 3.0)
+        _expect(
+            abs(found - rule) > 1e-6 * rule,
+            f"κ = √(2d·KL) holds for κ much less than d only: in d = {d} it gives {float(bessel.kl_to_uniform(d, rule)):.3f} nats.",
+        )
+        _expect(
+            abs(found - wanted) < 1e-6 * wanted,
+            f"in d = {d} 3 nats need κ = {wanted:.4f}, you have {found:.4f}, which has"
+            f" {float(bessel.kl_to_uniform(d, max(found, 0.0))):.4f} nats.",
+        )
+
+
+def _budget_round_trip(answer: Answer) -> None:
+    for d, nats in ((2, 1e-6), (4, 12.0), (1000, 0.01), (50, 200.0)):
+        kappa = _number(answer(d, nats), "κ")
+        _expect(kappa >= 0 and math.isfinite(kappa), f"for d = {d}, {nats:g} nats you have κ = {kappa}.")
+        back = float(bessel.kl_to_uniform(d, kappa))
+        _expect(
+            abs(back - nats) <= 1e-8 * nats,
+            f"for d = {d}, {nats:g} nats your κ = {kappa:.6g} has {back:.9g} nats: is the bracket wide enough?",
+        )
+
+
+# ---------------------------------------------------------------- the exercises
+
+_ALL = (
+    Exercise(
+        id="1",
+        title="The normaliser, everywhere",
+        task="Return $\\log C_{d,\\kappa} = -\\log Z_{d,\\kappa}$ for $2 \\le d \\le 5000$ and $0 \\le \\kappa \\le 10^6$, right to $10^{-9}$"
+        " (relative, where it is larger than 1).",
+        hint="`scipy.special.ive` underflows for large $d$. Integrate $e^{\\kappa w}(1-w^2)^{(d-3)/2}$ instead, in logarithms and less the"
+        " peak. With $w = -\\tanh\\psi$ the integrand falls off on both sides, and a plain sum over an even grid is exact to rounding.",
+        stub='''def log_vmf_normalizer(d, kappa):
+    """Return log C, a number."""
+    return ...''',
+        solution=log_vmf_normalizer,
+        checks=(_normalizer_uniform, _normalizer_three, _normalizer_range),
+        shows="your normaliser holds where the Bessel function of every library is 0 or infinite.",
+        minutes=25,
+        difficulty="hard",
+    ),
+    Exercise(
+        id="2",
+        title="The KL, without cancellation",
+        task="Return $KL(\\mathrm{vMF}(\\mu, \\kappa)\\,\\|\\,\\text{uniform})$ in nats, right to $10^{-8}$ of itself for $d \\le 1000$ and"
+        " $0 \\le \\kappa \\le 100$. (It needs no $\\mu$.)",
+        hint="$KL = \\kappa A - \\int_0^\\kappa A\\,dt$. $A$ from the recurrence $A_\\nu = t / (2(\\nu+1) + t A_{\\nu+1})$, started far above with"
+        " $A_\\nu \\approx t / (\\nu + \\frac12 + \\sqrt{(\\nu+\\frac12)^2 + t^2})$; the integral by `np.polynomial.legendre.leggauss`.",
+        stub='''def kl_vmf_uniform(d, kappa):
+    """Return the KL in nats, a number."""
+    return ...''',
+        solution=kl_vmf_uniform,
+        checks=(_kl_zero, _kl_values, _kl_slope, _kl_small),
+        shows="the KL is a number that d and κ fix, with derivative κA', and you have all its digits.",
+        minutes=20,
+        difficulty="hard",
+    ),
+    Exercise(
+        id="3",
+        title="Su's sampler for the cosine",
+        task="Draw `n` values of $w = \\langle\\mu, z\\rangle$ by the inverse distribution function, without rejection and without a loop over"
+        " samples. It should be right for $d = 2$, too.",
+        hint="In the angle the density is $e^{\\kappa\\cos\\varphi}\\sin^{d-2}\\varphi$. Take its logarithm on a grid, less the maximum; `np.cumsum`;"
+        " `np.interp` of uniform numbers.",
+        stub='''def sample_w(kappa, d, n, rng):
+    """Return n numbers in [-1, 1]; rng is a numpy.random.Generator."""
+    return ...''',
+        solution=sample_w,
+        checks=(_w_range, _w_moments, _w_law, _w_speed),
+        shows="a law in one dimension needs no rejection: a table of its distribution function is enough.",
+        minutes=15,
+        difficulty="medium",
+    ),
+    Exercise(
+        id="4",
+        title="From w to z, with a gradient",
+        task="Given $\\mu$, shape (n, d), and $w$, shape (n,), return $z = w\\mu + \\sqrt{1-w^2}\\,\\nu$ with $\\nu$ uniform among the unit vectors"
+        " orthogonal to $\\mu$. Its length must be 1 to rounding for every $\\mu$, and its gradient in $\\mu$ unbiased.",
+        hint="Project normal noise onto the tangent space of $\\mu$ and normalise it. Rounding may make $1-w^2$ negative.",
+        stub='''def rsample(mu, w):
+    """mu: (n, d), w: (n,) -> (n, d)"""
+    return ...''',
+        solution=rsample,
+        checks=(_z_unit, _z_mean, _z_gradient),
+        shows="one line of geometry replaces rotation matrices, and autograd follows μ through both terms.",
+        minutes=12,
+        difficulty="medium",
+    ),
+    Exercise(
+        id="5",
+        title="The gradient that was called difficult",
+        task="Return $dw/d\\kappa$ for given samples $w$ at fixed $u = F(w, \\kappa)$.",
+        hint="Differentiate $F(w(\\kappa), \\kappa) = u$: $dw/d\\kappa = -\\partial_\\kappa F / p$. With $\\partial_\\kappa p = (w - A)\\,p$,"
+        " $\\partial_\\kappa F(w) = \\int_{-1}^w (t - A)\\,p(t)\\,dt$ is one more cumulative sum. In angles nothing is singular.",
+        stub='''def dw_dkappa(w, kappa, d):
+    """w: (n,) -> (n,)"""
+    return ...''',
+        solution=dw_dkappa,
+        checks=(_dw_sign, _dw_three, _dw_mean),
+        shows="κ can be learned by backpropagation: the implicit gradient is a table beside the sampler's.",
+        minutes=20,
+        difficulty="hard",
+    ),
+    Exercise(
+        id="6",
+        title="Choose κ by its price",
+        task="Return the $\\kappa$ at which the KL to the uniform law is `nats`. `sjedu.vmf_vae.kl_to_uniform(d, kappa)` is given.",
+        hint="The KL rises with $\\kappa$ from 0 without bound: double an upper end until it is enough, then bisect.",
+        stub='''def kappa_for_kl(d, nats):
+    """Return kappa, a number."""
+    return ...''',
+        solution=kappa_for_kl,
+        checks=(_budget_zero, _budget_three, _budget_round_trip),
+        shows="“the KL cannot vanish” means that you choose it: by κ, for your d.",
+        minutes=8,
+        difficulty="easy",
+    ),
+)
+
+EXERCISES: dict[str, Exercise] = {exercise.id: exercise for exercise in _ALL}
