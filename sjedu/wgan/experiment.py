@@ -301,7 +301,11 @@ def load_task(config: Config, device: torch.device | str = "cpu") -> Task:
         return Task(points, RingJudge(), source, config.batch_size, config.seed)
     images = load_images(config.dataset, "train")
     return Task(
-        images.images.to(device), PictureJudge(config.dataset), images.source, config.batch_size, config.seed
+        images.images.to(device),
+        PictureJudge(config.dataset, str(device)),
+        images.source,
+        config.batch_size,
+        config.seed,
     )
 
 

@@ -50,9 +50,11 @@ class PictureJudge:
 
     Attributes:
         dataset: its name. Where it has no classes ("celeba"), there is no classifier and no metric of one.
+        device: where the classifier is trained.
     """
 
     dataset: ImageSet
+    device: str = "cpu"
 
     @cached_property
     def train(self) -> Images:
@@ -68,7 +70,9 @@ class PictureJudge:
     @cached_property
     def classifier(self) -> quality.Classifier | None:
         """Whose features the Fréchet distance, precision and recall are measured in."""
-        return quality.train_classifier(self.dataset) if len(self.train.classes) > 1 else None
+        if len(self.train.classes) < 2:
+            return None
+        return quality.train_classifier(self.dataset, device=self.device)
 
     @cached_property
     def known(self) -> Float[np.ndarray, "pictures pixels"]:
