@@ -244,8 +244,10 @@ def backward_to_embeddings(
     leaves: list[tuple[Tensor, slice]] = []
     for number, chunks in enumerate(embeddings):
         h = torch.cat(list(chunks))
-        _expect_finite(h, number)
         gathered, own = processes.gather(h.float() if h.dtype in (torch.float16, torch.bfloat16) else h)
+        _expect_finite(
+            gathered, number
+        )  # of all processes: if one alone stopped, the others would wait for it
         leaves.append((gathered.requires_grad_(), own))
     with torch.enable_grad():
         value = loss(*(leaf for leaf, _ in leaves))
@@ -255,7 +257,7 @@ def backward_to_embeddings(
         raise RuntimeError("loss: it returned a value without a graph; is there a no_grad or a detach in it?")
     if not bool(torch.isfinite(value).all()):
         raise FloatingPointError(
-            f"loss: got {float(value)}; expected a finite number (no gradient was changed)"
+            f"loss: got {float(value.detach())}; expected a finite number (no gradient was changed)"
         )
     with torch.autocast(value.device.type, enabled=False):
         processes.scale(value).backward()  # type: ignore[no-untyped-call]
