@@ -1,0 +1,239 @@
+"""The experiment: what is learnt, that it resumes exactly, and that every preset runs."""
+
+import dataclasses
+import json
+import signal
+
+import numpy as np
+import pytest
+import torch
+
+from sjedu.data import Images
+from sjedu.training import Record
+from sjedu.training.checkpoint import load_checkpoint
+from sjedu.training.record import plain
+from sjedu.vmf_vae import experiment, kl_to_uniform
+from sjedu.vmf_vae.decoder import export, sphere_decoder
+from sjedu.vmf_vae.examples import circle_examples, circle_map, load_examples
+from sjedu.vmf_vae.experiment import PRESETS, Config, study, sweep, train
+
+
+def config(preset="quick", **numbers):
+    return dataclasses.replace(PRESETS[preset], **numbers)
+
+
+def test_the_gaussian_collapses_and_the_sphere_does_not():
+    gaussian = train(config(latent="gaussian"), progress=False).metrics
+    sphere = train(config(), progress=False).metrics
+    assert gaussian["kl"] < 0.1
+    assert gaussian["gap"] < 0.2
+    assert sphere["kl"] == pytest.approx(float(kl_to_uniform(4, 20.0)), abs=1e-3)
+    assert sphere["gap"] > 0.4  # a decoder that does not listen has 0
+    assert 0.5 < sphere["information"] < sphere["kl"] + 0.1
+
+
+def test_a_learned_concentration_collapses():
+    metrics = train(config(concentration=None, concentration_start=20.0), progress=False).metrics
+    assert metrics["concentration"] < 2
+    assert metrics["kl"] < 0.1
+
+
+def test_digits_are_learnt():
+    metrics = train(config("cpu", steps=200), progress=False).metrics
+    # The mean picture gives 27.2, the entropy of the grey levels 13.6.
+    assert metrics["reconstruction"] < 24
+    assert metrics["gap"] > 5
+    assert metrics["frechet real"] < metrics["frechet"] < 40
+
+
+def test_a_circle_is_found():
+    metrics = train(config("circle", steps=400), progress=False).metrics
+    assert abs(metrics["winding"]) == pytest.approx(1, abs=0.01)
+    assert metrics["radius spread"] < 1e-3
+
+
+@pytest.mark.parametrize("latent", ["vmf", "gaussian"])
+def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path, monkeypatch, latent):
+    numbers = config("cpu", pixels="dynamic", latent=latent, steps=12, kl_warmup=10)
+    whole = train(numbers, progress=False)
+    batch = experiment.batch_indices
+
+    def interrupt(step, *numbers):
+        if step == 5:
+            signal.raise_signal(signal.SIGINT)
+        return batch(step, *numbers)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(experiment, "batch_indices", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(numbers, tmp_path, progress=False)
+    resumed = train(numbers, tmp_path, resume=True, progress=False)
+    assert resumed.curves == whole.curves
+    assert resumed.metrics == whole.metrics
+    assert Record.load(tmp_path / f"{numbers.name}.json").metrics == whole.metrics
+
+
+@pytest.mark.parametrize("code_at", ["start", "every step"])
+@pytest.mark.parametrize("latent", ["vmf", "gaussian", "none"])
+def test_a_record_says_what_was_measured(latent, code_at):
+    metrics = train(
+        config(latent=latent, code_at=code_at, steps=2, likelihood_samples=2), progress=False
+    ).metrics
+    expected = {"reconstruction", "kl", "bound"}
+    if latent != "none":
+        expected |= {"likelihood", "information", "gap", "frechet", "frechet reconstructed", "frechet real"}
+    if latent == "vmf":
+        expected |= {"concentration", "spread least", "spread largest"}
+    assert metrics.keys() == expected
+    assert metrics["bound"] == pytest.approx(metrics["reconstruction"] + metrics["kl"], abs=1e-3)
+
+
+def test_flawed_samples_are_tested_both_ways():
+    numbers = config("cpu", pixels="dynamic", dim=41, concentration=12.0, steps=2, likelihood_samples=2)
+    exact = train(numbers, progress=False).metrics
+    flawed = train(dataclasses.replace(numbers, sampler="public code"), progress=False).metrics
+    assert flawed.keys() == exact.keys() | {"bound as sampled", "likelihood as sampled"}
+    assert flawed["kl"] == exact["kl"]
+
+
+def test_the_weight_of_the_kl_rises():
+    heavy = train(config("cpu", latent="gaussian", steps=30, kl_weight=10.0), progress=False)
+    light = train(
+        config("cpu", latent="gaussian", steps=30, kl_weight=10.0, kl_warmup=10_000), progress=False
+    )
+    assert light.metrics["kl"] > 2 * heavy.metrics["kl"]
+
+
+def test_a_long_run_keeps_a_short_curve():
+    record = train(config("cpu", steps=130, batch_size=2, hidden=(4,)), progress=False)
+    assert 40 <= len(record.curves["kl"]) <= 60
+    assert len(json.dumps(dataclasses.asdict(record))) < 10_000
+
+
+def test_validation_keeps_the_test_pictures_out():
+    whole, part = (load_examples("digits", "grey", validation=flag) for flag in (False, True))
+    assert len(part.train) + len(part.test) == len(whole.train) == 1297
+    assert torch.equal(torch.cat([part.train, part.test]), whole.train)
+    assert torch.equal(torch.cat([part.train_labels, part.test_labels]), whole.train_labels)
+
+
+def test_pixels_are_grey_or_binary_and_the_drawn_test_is_the_same_for_all():
+    grey, threshold, dynamic = (load_examples("digits", kind) for kind in ("grey", "threshold", "dynamic"))
+    assert torch.equal(threshold.train, (grey.train > 0.5).float())
+    assert torch.equal(dynamic.train, grey.train)
+    assert set(dynamic.test.unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(dynamic.test, load_examples("digits", "dynamic").test)
+    assert torch.equal(dynamic.reference, grey.test)
+
+
+def test_the_circle_is_closed_and_bent():
+    turn = circle_map(np.linspace(0, 2 * np.pi, 100))
+    assert torch.allclose(turn[0], turn[-1], atol=1e-5)
+    assert int(torch.linalg.matrix_rank(turn - turn.mean(dim=0), rtol=1e-3)) > 2
+    assert circle_examples(50).train.shape == (50, 100)
+
+
+@pytest.mark.parametrize("preset", ["article", "mnist", "gpu"])
+def test_the_presets_of_mnist_run(preset, monkeypatch):
+    rng = np.random.default_rng(0)
+
+    def drawn(name, split):
+        count = {"train": 80, "test": 20}[split]
+        pictures = torch.from_numpy(rng.integers(0, 256, (count, 1, 28, 28), dtype=np.uint8))
+        return Images(pictures, torch.arange(count) % 10, tuple("0123456789"), f"{name} in miniature")
+
+    monkeypatch.setattr("sjedu.vmf_vae.examples.load_images", drawn)
+    samples = min(2, PRESETS[preset].likelihood_samples)
+    small = config(preset, hidden=(8,), steps=2, batch_size=10, likelihood_samples=samples)
+    record = train(small, progress=False)
+    assert record.data == "mnist in miniature"
+    assert record.config["dim"] == PRESETS[preset].dim
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_presets_fit_together(preset):
+    assert PRESETS[preset].study == preset
+
+
+def test_davidsons_settings_count_epochs_of_sixty_thousand():
+    assert PRESETS["gpu"].kl_warmup == 100 * (60_000 // 64)
+    assert PRESETS["gpu"].steps == 300 * (60_000 // 64)
+    assert PRESETS["mnist"].steps == 5 * (60_000 // 64)
+    assert PRESETS["article"].steps == 50 * 600
+
+
+def test_the_names_of_records_differ_where_the_runs_do():
+    runs = [each for name in ("cpu", "collapse", "circle", "article", "mnist") for each in study(name)]
+    names = [each.name for each in runs]
+    assert len(set(names)) == len(names)
+    assert PRESETS["cpu"].name == "cpu-vmf-d4-k20-seed0"
+    assert config("mnist", sampler="public code").name == "mnist-vmf-d41-learned-public_code-warmup1874-seed0"
+    assert config("cpu", dataset="mnist").name == "cpu-mnist-vmf-d4-k20-seed0"
+
+
+def test_a_sweep_trains_every_config_with_every_seed(tmp_path):
+    records = sweep([config(steps=1), config(steps=1, latent="gaussian")], (0, 1), tmp_path, progress=False)
+    assert [record.seed for record in records] == [0, 1, 0, 1]
+    assert all((tmp_path / record.name / f"{record.name}.json").is_file() for record in records)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ({"latent": "none"}, "decoder: got 'pixels' with latent 'none'; expected 'autoregressive'"),
+        ({"decoder": "autoregressive"}, "pixels: got 'grey' of 'digits'"),
+        ({"likelihood_samples": 5}, "pixels: got 'grey' of 'digits'"),
+        (
+            {"latent": "gaussian", "sampler": "public code"},
+            "sampler: got 'public code' with latent 'gaussian'",
+        ),
+    ],
+)
+def test_numbers_that_do_not_fit_are_refused(numbers, message):
+    with pytest.raises(ValueError, match=message):
+        Config(**numbers)
+
+
+def test_a_preset_without_variants_is_no_study():
+    with pytest.raises(
+        ValueError, match="name must be one of cpu, collapse, circle, article, mnist, got 'gpu'"
+    ):
+        study("gpu")
+
+
+# ---------------------------------------------------------------- the decoder that comes with the package
+
+
+def test_an_exported_decoder_decodes_as_the_model_does(tmp_path, monkeypatch):
+    numbers = config("cpu", dim=3, steps=3)
+    train(numbers, tmp_path, progress=False)
+    path = export(numbers, tmp_path, tmp_path)
+    assert path.stat().st_size < 100_000
+    monkeypatch.setattr("sjedu.vmf_vae.decoder.resources.files", lambda _: tmp_path / "x")
+    (tmp_path / "x" / "recorded").mkdir(parents=True)
+    path.rename(tmp_path / "x" / "recorded" / path.name)
+    decoder = sphere_decoder.__wrapped__()
+    model = experiment.build_model(numbers, 64)
+    stored = load_checkpoint(
+        tmp_path / "checkpoint.safetensors", "vmf_vae", plain(dataclasses.asdict(numbers), "config")
+    )
+    model.load_state_dict(stored.state["parts"][0])
+    with torch.no_grad():
+        expected = torch.sigmoid(model.decoder.logits(torch.from_numpy(decoder.codes)))
+    assert np.allclose(decoder(decoder.codes).reshape(-1, 64), expected.numpy(), atol=1e-5)
+
+
+def test_only_a_model_on_the_ordinary_sphere_is_exported(tmp_path):
+    with pytest.raises(ValueError, match="config must be of latent 'vmf', dim 3"):
+        export(config("cpu"), tmp_path, tmp_path)
+
+
+def test_the_decoder_of_the_package_knows_its_digits():
+    decoder = sphere_decoder()
+    assert decoder.codes.shape == (500, 3)
+    assert np.allclose(np.linalg.norm(decoder.codes, axis=1), 1, atol=1e-5)
+    test = load_examples("digits", "grey").test.numpy()
+    pictures = decoder(decoder.codes).reshape(-1, 64)
+    assert np.array_equal(decoder.labels, load_examples("digits", "grey").test_labels.numpy())
+    loss = -(test * np.log(pictures + 1e-9) + (1 - test) * np.log(1 - pictures + 1e-9)).sum(axis=1).mean()
+    assert loss < 24  # the mean picture gives 27.2
