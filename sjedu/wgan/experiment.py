@@ -3,7 +3,7 @@
 `PRESETS` holds the numbers, `train` the whole loop::
 
     cpu             digits, gradient penalty, in about a quarter of a minute
-    digits          the same for longer: the study of the claims C2, C3 and C6
+    digits          the same for twice as long: the study of the claims C2, C3 and C6
     ring            eight Gaussians in the plane and few critic steps: which constraint helps which loss (C8, C9)
     static          no generator: critics that estimate the distance of two fixed samples (C1, C7, C11)
     landscapes      the same on the ring, with the critics drawn: what the critic explorer shows
@@ -86,7 +86,7 @@ class Config:
     width: int = 256
     depth: int = 2
     latent: int = 16
-    steps: int = 600
+    steps: int = 400
     critic_steps: int = 5
     batch_size: int = 64
     optimizer: Literal["adam", "rmsprop"] = "adam"
