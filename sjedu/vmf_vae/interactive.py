@@ -54,7 +54,7 @@ def around(center: Float[np.ndarray, 3], w: np.ndarray, turn: np.ndarray) -> Poi
     return np.asarray(w[:, None] * center + np.sqrt(np.clip(1 - w**2, 0, None))[:, None] * across)
 
 
-def closed_form_cosines(kappa: float, u: np.ndarray) -> np.ndarray:
+def closed_form_cosines(kappa: Real, u: np.ndarray) -> np.ndarray:
     """Return draws of w in three dimensions: 1 + log(u + (1 - u) e^(-2κ)) / κ."""
     if kappa == 0:
         return np.asarray(2 * u - 1)
@@ -495,4 +495,7 @@ def _digits(value: float) -> str:
     """Three digits of a number that may be small."""
     if value >= 100:
         return f"{value:.0f}"
-    return f"{value:.3g}" if value >= 0.001 else f"{value:.1e}".replace("e-0", "·10⁻").replace("-", "−")
+    if value >= 0.001:
+        return f"{value:.3g}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}·10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
