@@ -245,7 +245,7 @@ def law(samples: int = 20_000) -> Measured:
             angle = np.arccos(np.clip(w, -1, 1))
             p_values.append(scipy.stats.kstest(np.interp(angle, grid.phi, grid.cdf), "uniform").pvalue)
             p_values.append(_uniform_share(share, dim - 1))
-    corrected = min(1.0, min(p_values) * len(p_values))
+    corrected = min(1.0, float(min(p_values)) * len(p_values))
     return {
         "text": f"{len(p_values)} Kolmogorov-Smirnov tests, least p-value times their number: {about(corrected)}",
         "p_value": corrected,
@@ -266,7 +266,7 @@ def table(step: float = 1e-7) -> Measured:
     for dim, kappa in ((2, 1.0), (4, 20.0), (2, 5e4), (4, 5e4), (64, 5e4), (4, 1e7)):
         grid = AngularGrid(dim, kappa)
         error = float(TabulatedCosine(dim, kappa, step).even_cache(10_000).mean()) - grid.mean
-        errors[dim, kappa] = abs(error) / math.sqrt(grid.variance)
+        errors[dim, kappa] = abs(float(error)) / math.sqrt(grid.variance)
     far = errors.pop((4, 1e7))
     worst = max(errors, key=lambda pair: errors[pair])
     return {
