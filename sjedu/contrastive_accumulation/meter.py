@@ -108,6 +108,6 @@ def step_cost(
     )
 
 
-def mebibytes(count: float) -> float:
+def mebibytes(count: int | float) -> float:
     """Return bytes in MiB."""
     return count / 2**20

@@ -45,7 +45,7 @@ def assert_as_one_pass(model, x, chunk, loss=contrast):
 
 
 @given(st.integers(1, 3), st.integers(1, 13), st.integers(0, 50))
-@settings(max_examples=15)
+@settings(max_examples=6)
 def test_any_depth_and_chunk(layers, chunk, seed):
     x = torch.randn(12, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
     assert_as_one_pass(dense(layers, seed), x, chunk)
@@ -78,8 +78,9 @@ def test_a_layer_that_is_used_twice():
 
 
 def test_dropout_is_replayed_and_every_chunk_has_masks_of_its_own():
-    assert claims.multi_pass_error(5)["error"] < 1e-10
-    assert claims.multi_pass_error(16)["sweeps"] == 8
+    measured = claims.multi_pass_error(32)
+    assert measured["error"] < 1e-10
+    assert measured["sweeps"] == 8
 
 
 def test_without_batch_norm_it_is_accumulate():
