@@ -379,11 +379,8 @@ def mean_shift(records: Sequence[Record]) -> Measured:
     wide, narrow = deep["gaussian 1"], deep["gaussian 0.3"]
     return {
         "text": f"softplus {softplus}, - log 2 {centred}; Gaussian σ = 1 {wide}, σ = 0.3 {narrow}",
-        "why": "Both moves lower g(0) = s E|U|/2, by which every layer lifts its mean. Centring does not bring"
-        " softplus up"
-        f" to ReLU ({deep['relu'].mean:.3f}), and SAU lifts its mean nearly as much and has"
-        f" {deep['sau 1'].mean:.3f}: the mean"
-        " is a part of the explanation, not all of it.",
+        "why": "Both moves lower g(0) = s E|U|/2, by which every layer lifts its mean. But centring does not bring"
+        f" softplus up to ReLU ({deep['relu'].mean:.3f}): the mean is a part of the explanation, not all of it.",
         "centred_lead": lead(centred, softplus),
         "narrow_lead": lead(narrow, wide),
     }

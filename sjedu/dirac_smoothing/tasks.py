@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -20,20 +20,6 @@ from sjedu.dirac_smoothing.smoothing import smooth_floor, straight_through_floor
 from sjedu.training import batch_indices
 
 Shard = Callable[[Tensor], Tensor]
-
-
-class Task(Protocol):
-    """What `experiment.train` needs of a task."""
-
-    @property
-    def source(self) -> str:
-        """In a sentence, what is learnt from."""
-
-    def loss(self, model: nn.Module, step: int, shard: Shard) -> Tensor:
-        """Return the loss of this process's share of a step."""
-
-    def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Return the results by name."""
 
 
 # ---------------------------------------------------------------- pictures
@@ -251,3 +237,7 @@ class FloorTask:
     def truth(x: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         """Return floor(2.3x - 0.7)."""
         return torch.floor(TRUE[0] * x + TRUE[1])
+
+
+#: What `experiment.train` asks for: `loss` of a step, `evaluate` of the trained model, and `source`.
+Task: TypeAlias = PictureTask | PhysicsTask | FloorTask

@@ -116,9 +116,9 @@ def test_the_floor_is_a_damped_series():
 
 def test_what_diverges_is_refused():
     for f in (sp.Max(x, 0), x, sp.floor(x), sp.Abs(x - 1)):
-        with pytest.raises(ValueError, match="Cauchy.* has no first moment"):
+        with pytest.raises(ValueError, match=r"Cauchy.* has no first moment"):
             smooth(f, x, Cauchy(t))
-    with pytest.raises(ValueError, match="Student.* has no second moment"):
+    with pytest.raises(ValueError, match=r"Student.* has no second moment"):
         smooth(x**2, x, Student(t))
     assert smooth(sp.Heaviside(x), x, Cauchy(t)) == Cauchy(t).cdf(x)
 

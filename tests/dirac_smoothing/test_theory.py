@@ -38,8 +38,8 @@ numbers = st.floats(-3, 3).map(lambda v: round(v, 2))
 
 
 @st.composite
-def functions(draw, size=st.integers(1, 4)):
-    n = draw(size)
+def functions(draw):
+    n = draw(st.integers(1, 4))
     knots = sorted(draw(st.sets(st.integers(-30, 30), min_size=n, max_size=n)))
     jumps, slopes = (draw(st.lists(numbers, min_size=n, max_size=n)) for _ in range(2))
     return PiecewiseLinear(

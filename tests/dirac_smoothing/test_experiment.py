@@ -1,0 +1,185 @@
+"""The experiment: what is learnt, that it resumes exactly, and that every preset runs."""
+
+import dataclasses
+import math
+import signal
+
+import numpy as np
+import pytest
+import torch
+
+from sjedu.data import Images
+from sjedu.dirac_smoothing import experiment
+from sjedu.dirac_smoothing.experiment import PRESETS, Config, build_model, load_task, sweep, train
+from sjedu.dirac_smoothing.networks import ACTIVATIONS, activation, mlp, shufflenet_v2, varying_share
+from sjedu.dirac_smoothing.tasks import (
+    FLOORS,
+    FloorModel,
+    FloorTask,
+    PhysicsTask,
+    PictureTask,
+    moved_and_mirrored,
+)
+from sjedu.training import Record
+
+
+def config(preset, **numbers):
+    return dataclasses.replace(PRESETS[preset], **numbers)
+
+
+def test_digits_are_learnt():
+    record = train(config("cpu", steps=150), progress=False)
+    assert record.metrics["accuracy"] > 0.85  # ten classes: a loop that learns nothing gives 0.1
+    assert "scikit-learn" in record.data
+    assert record.name == "cpu-gaussian-1-seed0"
+
+
+def test_the_equation_is_solved_with_a_smooth_activation_and_not_with_relu():
+    smooth, relu = (
+        train(config("physics", activation=name, steps=500), progress=False).metrics
+        for name in ("gelu", "relu")
+    )
+    assert smooth["max error"] < 0.01
+    assert relu["max error"] > 0.05
+
+
+def test_the_floor_is_trained_through_but_the_hard_one_is_not():
+    found = {
+        name: train(config("floor", activation=name, steps=300), progress=False).metrics for name in FLOORS
+    }
+    assert found["smooth"]["matches"] > 0.95
+    assert found["straight_through"]["matches"] > 0.95
+    assert found["annealed"]["matches"] > 0.9
+    assert found["hard"]["matches"] < 0.5
+    assert abs(found["smooth"]["error of a"]) < 0.05
+
+
+def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path, monkeypatch):
+    numbers = config("cpu", steps=12, learnable=True)
+    whole = train(numbers, progress=False)
+    assert len(whole.metrics["width"]) == numbers.depth
+    loss = PictureTask.loss
+
+    def interrupt(task, model, step, shard):
+        if step == 5:
+            signal.raise_signal(signal.SIGINT)
+        return loss(task, model, step, shard)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PictureTask, "loss", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(numbers, tmp_path, progress=False)
+    resumed = train(numbers, tmp_path, resume=True, progress=False)
+    assert resumed.curves == whole.curves
+    assert resumed.metrics == whole.metrics
+    assert Record.load(tmp_path / f"{numbers.name}.json").metrics == whole.metrics
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_activation_trains(name):
+    record = train(config("deep", activation=name, steps=2, learnable=True), progress=False)
+    assert math.isfinite(record.curves["loss"][0])
+    assert record.name == f"deep-{name}-learnt1-seed0"
+
+
+def pictures(n, classes):
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (n, 3, 32, 32), generator=generator, dtype=torch.uint8)
+    labels = torch.randint(classes, (n,), generator=generator)
+    return Images(images, labels, tuple(map(str, range(classes))), "random pictures")
+
+
+def test_the_gpu_presets_in_miniature(monkeypatch):
+    monkeypatch.setattr(experiment, "load_images", lambda name, split: pictures(8, 100))
+    record = train(config("gpu", steps=1, batch_size=4, precision="no"), progress=False)
+    assert 0 <= record.metrics["accuracy"] <= 1
+    record = train(config("gpu_physics", steps=2, points=16, hidden=8), progress=False)
+    assert record.metrics["max error"] > 0
+    assert PRESETS["gpu"].batch_size * PRESETS["gpu"].steps == pytest.approx(200 * 50_000, rel=0.002)
+
+
+def test_shufflenet_has_the_size_of_its_paper_but_for_the_classes():
+    model = shufflenet_v2(1000, activation("relu"))
+    # 7.4 million parameters in the paper (table 8 of arXiv 1807.11164), with 1000 classes.
+    assert sum(p.numel() for p in model.parameters()) == pytest.approx(7.4e6, rel=0.01)
+    assert model.eval()(torch.zeros(1, 3, 32, 32)).shape == (1, 1000)
+
+
+def test_augmentation_moves_and_mirrors():
+    torch.manual_seed(0)
+    one = torch.zeros(200, 1, 9, 9, dtype=torch.uint8)
+    one[:, 0, 4, 4] = 1
+    one[:, 0, 4, 5] = 2
+    moved = moved_and_mirrored(one, reach=2)
+    assert moved.shape == one.shape
+    assert (moved.sum(dim=(1, 2, 3)) == 3).all()
+    rows, columns = (moved == 1)[:, 0].nonzero(as_tuple=True)[1:]
+    assert set((rows - 4).tolist()) == {-2, -1, 0, 1, 2}
+    assert set((columns - 4).tolist()) == {-2, -1, 0, 1, 2}
+    right = [(picture[0] == 2).nonzero()[0, 1] > (picture[0] == 1).nonzero()[0, 1] for picture in moved]
+    assert 0.3 < np.mean(right) < 0.7
+
+
+@pytest.mark.parametrize("dimensions", [1, 2])
+def test_the_residual_vanishes_for_the_solution(dimensions):
+    task = PhysicsTask(dimensions, 16, torch.device("cpu"))
+    x = (torch.rand(16, dimensions, dtype=torch.float64) + 0.1) / 1.2
+
+    class Exact(torch.nn.Module):
+        def forward(self, x):
+            return (torch.sin(math.pi * x) / (x * (1 - x))).prod(dim=1, keepdim=True)
+
+    assert task.residual(Exact(), x).abs().max() < 1e-9
+    assert task.evaluate(lambda x: torch.nan_to_num(Exact()(x), posinf=0, neginf=0))["max error"] < 1e-5
+
+
+def test_the_floor_task_knows_the_truth():
+    task = FloorTask(32, 0, torch.device("cpu"))
+    model = FloorModel("smooth", 10, 100)
+    with torch.no_grad():
+        model.a.fill_(2.3)
+        model.b.fill_(-0.7)
+    assert task.evaluate(model) == {"matches": 1.0, "error of a": 0.0, "error of b": 0.0}
+
+
+def test_shares():
+    torch.manual_seed(0)
+    x = torch.randn(500, 64)
+    found = {
+        name: varying_share(mlp(64, 64, 10, 3, activation(name)), x)
+        for name in ("softplus", "softplus_centred")
+    }
+    assert all(0 <= share <= 1 for shares in found.values() for share in shares)
+    assert found["softplus"][1] < found["softplus_centred"][1] / 5
+
+
+def test_sweeps_names_and_labels(tmp_path):
+    records = sweep(
+        config("floor", steps=2), [("hard", 0.1), ("smooth", 0.5)], (0, 1), tmp_path, progress=False
+    )
+    assert [record.name for record in records] == [
+        f"floor-{name}-seed{seed}" for name in ("hard-0.1", "smooth-0.5") for seed in (0, 1)
+    ]
+    assert len(list(tmp_path.glob("*/*.json"))) == 4
+    labels = {Config(**record.config).label for record in records}
+    assert labels == {"hard", "smooth 1/2"}
+    assert Config(activation="sau", width=0.3, learnable=True).label == "sau learnt 0.3"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: activation("tanh"), "activation: got 'tanh'"),
+        (lambda: build_model(config("floor", activation="soft")), "method: got 'soft'"),
+        (lambda: train(config("cpu", width=-1.0), progress=False), "width: got -1"),
+    ],
+)
+def test_bad_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_load_task_gives_what_the_config_asks_for():
+    assert isinstance(load_task(PRESETS["physics"]), PhysicsTask)
+    assert isinstance(load_task(PRESETS["floor"]), FloorTask)
+    assert len(load_task(PRESETS["cpu"]).training) == 1297
