@@ -80,7 +80,8 @@ class Backbone(nn.Module):
             return hidden
         # Nobody looks at padding behind a causal text, and a row without keys to look at would be NaN.
         mask = causal_mask(ids.shape[1], device=ids.device) if self.causal else attention_mask[:, None]
-        ours: Tensor = self.model.roformer(ids, mask=mask)
+        # Looked up here, as ids of prompt tokens may lie behind the end of the vocabulary.
+        ours: Tensor = self.model.roformer(words=self.model.roformer.embed(ids), mask=mask)
         return ours
 
     def word_logits(self, hidden: Float[Tensor, "*places dim"]) -> Float[Tensor, "*places vocabulary"]:

@@ -163,9 +163,9 @@ class Config:
         patterns = [template.pattern for template in HUMAN[self.kind]]
         chosen = [f"template{patterns.index(self.template) + 1}"] if self.template in patterns else []
         data = [] if self.dataset == "embedded" else [self.dataset]
-        return "-".join(
-            [self.study, *data, self.objective, self.method, *places, *chosen, f"seed{self.seed}"]
-        )
+        rates = [] if self.learning_rate is None else [f"rate{self.learning_rate:g}"]
+        parts = [self.study, *data, self.objective, self.method, *places, *chosen, *rates]
+        return "-".join([*parts, f"seed{self.seed}"])
 
 
 _GPU = Config(

@@ -195,6 +195,10 @@ def prompt_path_scene(path: PromptPath) -> Scene:
     axes["A"].plot(*words.T, ".", color=COLORS.faint, ms=4)
     axes["A"].plot(*prompts[0].T, "o", mec=COLORS.grey, mfc="none", ms=7)
     axes["A"].set(title="grey: words; circles: start; blue: prompt", xticks=[], yticks=[])
+    everything = np.concatenate([words, prompts.reshape(-1, 2)])
+    low, high = everything.min(axis=0), everything.max(axis=0)
+    room = 0.06 * (high - low)
+    axes["A"].set(xlim=(low[0] - room[0], high[0] + room[0]), ylim=(low[1] - room[1], high[1] + room[1]))
     ways = axes["A"].plot([], [], color=COLORS.sky, lw=1)[0]
     heads = axes["A"].plot([], [], "o", color=COLORS.blue, ms=7)[0]
     names = Labels(axes["A"], prompts[0], 9)
@@ -204,7 +208,7 @@ def prompt_path_scene(path: PromptPath) -> Scene:
     axes["C"].plot(path.steps, path.accuracies, color=COLORS.green)
     axes["C"].set(title="test accuracy", xlabel="step", ylim=(0.4, 1.02))
     now = axes["C"].plot([], [], "o", color=COLORS.green, ms=8)[0]
-    margin = 0.03 * np.ptp(words[:, 1])
+    margin = 0.6 * room[1]
 
     def update(picture: int, trail: bool) -> str:
         nearest = [found[0] for found in path.nearest(picture)]
@@ -287,8 +291,11 @@ def label_budget_scene(records: Sequence[Record]) -> Scene:
     ax.set_xticks(labels, [str(n) for n in labels])
     ax.minorticks_off()
     ax.axhline(0.5, color=COLORS.grey, lw=1, ls=":")
+    ax.annotate(
+        "guessing", (labels[0], 0.5), (0, 3), textcoords="offset points", fontsize=8, color=COLORS.grey
+    )
     ax.set_xlim(labels[0] * 0.85, labels[-1] * 1.18)
-    others = ax.plot([], [], color=COLORS.faint, lw=1)[0]
+    others = ax.plot([], [], color=COLORS.grey, lw=0.6)[0]
     bands = [PolyCollection([], fc=c, alpha=0.2, lw=0) for c in (COLORS.blue, COLORS.vermillion)]
     for band in bands:
         ax.add_collection(band, autolim=False)
@@ -296,7 +303,8 @@ def label_budget_scene(records: Sequence[Record]) -> Scene:
         ax.plot([], [], mark, color=c, lw=2)[0]
         for mark, c in (("o-", COLORS.blue), ("s--", COLORS.vermillion))
     ]
-    ax.legend(lines, ["method", "against"], frameon=False, loc="lower right", fontsize=9)
+    names = ["method", "against", "all others"]
+    ax.legend([*lines, others], names, frameon=False, loc="lower right", fontsize=9)
 
     def update(objective: str, method: str, against: str) -> str:
         known = curves[objective]

@@ -188,7 +188,7 @@ def insert_prompt(backbone: Backbone, ids: Sequence[int], prompt: PromptEncoder)
 
     Args:
         backbone: the model. An earlier prompt in it is replaced.
-        ids: of the prompt tokens. Our model knows no ids behind the end of its vocabulary.
+        ids: of the prompt tokens; in the vocabulary or behind its end.
         prompt: makes their vectors.
 
     Raises:

@@ -223,6 +223,7 @@ def test_names_tell_runs_apart():
     names += [
         dataclasses.replace(TINY, method="pet", template=template.pattern).name for template in HUMAN["mlm"]
     ]
+    names += [dataclasses.replace(TINY, learning_rate=rate).name for rate in (0.002, 0.01)]
     names += [dataclasses.replace(TINY, dataset="waimai").name, dataclasses.replace(TINY, seed=1).name]
     assert len(set(names)) == len(names)
 
