@@ -171,7 +171,7 @@ def _coefficients(data: Batch, drawn: np.ndarray, temperature: float, parts: int
     return np.asarray(np.where(np.isneginf(s), np.nan, c))
 
 
-def _square(corner: float, side: float) -> Float64[np.ndarray, "4 2"]:
+def _square(corner: Real, side: Real) -> Float64[np.ndarray, "4 2"]:
     low, high = corner, corner + side
     return np.array([[low, low], [high, low], [high, high], [low, high]])
 
