@@ -119,22 +119,25 @@ class Config:
 
     @property
     def code(self) -> str:
-        """The code in a few words, without spaces: "vmf-d4-k20", "vmf-d4-learned", "gaussian-d4", "none"."""
+        """The code in a few words, without spaces: "vmf-d4-k20", "vmf-d4-learned", "gaussian-d4", "none".
+
+        What is as in the study's preset goes without saying.
+        """
+        own = PRESETS.get(self.study, self)
         kappa = "learned" if self.concentration is None else f"k{self.concentration:g}"
         parts: list[str] = [self.latent]
         parts += [f"d{self.dim}"] * (self.latent != "none")
         parts += [kappa] * (self.latent == "vmf")
         parts += ["public_code"] * (self.sampler == "public code")
         parts += ["every_step"] * (self.code_at == "every step")
-        parts += [f"warmup{self.kl_warmup}"] * (self.kl_warmup > 0)
+        parts += [f"warmup{self.kl_warmup}"] * (self.kl_warmup != own.kl_warmup)
         parts += [f"kl{self.kl_weight:g}"] * (self.kl_weight != 1)
         return "-".join(parts)
 
     @property
     def name(self) -> str:
         """Of the run's record; a data set other than the study's own is named."""
-        own = PRESETS[self.study].dataset if self.study in PRESETS else "digits"
-        dataset = () if self.dataset == own else (self.dataset,)
+        dataset = () if self.dataset == PRESETS.get(self.study, self).dataset else (self.dataset,)
         return "-".join((self.study, *dataset, self.code, f"seed{self.seed}"))
 
 

@@ -167,7 +167,7 @@ def test_the_names_of_records_differ_where_the_runs_do():
     names = [each.name for each in runs]
     assert len(set(names)) == len(names)
     assert PRESETS["cpu"].name == "cpu-vmf-d4-k20-seed0"
-    assert config("mnist", sampler="public code").name == "mnist-vmf-d41-learned-public_code-warmup1874-seed0"
+    assert config("mnist", sampler="public code").name == "mnist-vmf-d41-learned-public_code-seed0"
     assert config("cpu", dataset="mnist").name == "cpu-mnist-vmf-d4-k20-seed0"
 
 
