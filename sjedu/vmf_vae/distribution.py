@@ -191,12 +191,16 @@ class _Sample(torch.autograd.Function):
         mu = loc.to(dtype)
         phi, by_kappa = _draw_angles(dim, concentration, loc.ndim - 1, shape[:-1], ctx.needs_input_grad[1])
         cosine, sine = (part.to(dtype)[..., None] for part in (phi.cos(), phi.sin()))
-        tangent, stretch = _tangent(mu, shape)
+        g, length, along, first = _isotropic(mu, shape)
         if by_kappa is None:
-            x = torch.addcmul(tangent.mul_(sine / stretch), cosine, mu)
+            scale = sine / length
+            x = g.mul_(scale).addcmul_(cosine - scale * along, mu)
+            x[..., :1] -= scale * first
             ctx.save_for_backward(x, mu, cosine)
         else:
-            tangent.div_(stretch)
+            tangent = g.addcmul_(along, mu, value=-1)
+            tangent[..., :1] -= first
+            tangent.div_(length)
             x = torch.addcmul(sine * tangent, cosine, mu)
             ctx.save_for_backward(x, mu, cosine, sine, tangent, by_kappa.to(dtype))
         ctx.shapes = loc.shape, concentration.shape, loc.dtype, concentration.dtype
@@ -237,8 +241,8 @@ def _draw_angles(
     return phi.reshape(shape), None if by_kappa is None else by_kappa.reshape(shape)
 
 
-def _tangent(mu: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
-    """Return isotropic normal vectors in the tangent space of μ, and their lengths.
+def _isotropic(mu: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return g, its length, and a, b such that ``g - a μ - b e1`` is isotropic in the tangent space of μ, as long as g.
 
     A normal vector g orthogonal to ``e = ±e1`` is carried from the tangent space of e to that of μ by the rotation
     that takes e to μ: ``g - ⟨g,μ⟩ / (1 + ⟨e,μ⟩) (e + μ)``. Its length stays to the last bit. The sign is that of μ's
@@ -247,15 +251,13 @@ def _tangent(mu: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
     """
     g = torch.randn(shape, dtype=mu.dtype, device=mu.device)
     g[..., 0] = 0
-    # A generator of finite resolution may return only zeros in a low dimension.
-    g[..., 1].masked_fill_(g[..., 1] == 0, 1e-15)
+    if shape[-1] < 4:  # a generator of finite resolution may return only zeros
+        g[..., 1].masked_fill_(g[..., 1] == 0, 1e-15)
     length = torch.linalg.vector_norm(g, dim=-1, keepdim=True)
     first = mu[..., :1]
-    sign = torch.where(first < 0, -1.0, 1.0)
-    share = (g * mu).sum(dim=-1, keepdim=True) / (1 + first.abs())
-    g.addcmul_(share, mu, value=-1)
-    g[..., :1] -= share * sign
-    return g, length
+    sign = torch.copysign(torch.ones_like(first), first)
+    by_first = (g * mu).sum(dim=-1, keepdim=True) / (sign + first)
+    return g, length, by_first * sign, by_first
 
 
 class HypersphericalUniform(Distribution):

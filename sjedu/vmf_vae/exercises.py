@@ -251,7 +251,8 @@ def rsample(mu: Tensor, w: Tensor) -> Tensor:
     tangent = noise - (noise * mu).sum(dim=-1, keepdim=True) * mu
     nu = tangent / tangent.norm(dim=-1, keepdim=True)
     sine = torch.sqrt((1 - w**2).clamp(min=0))
-    return w[..., None] * mu + sine[..., None] * nu
+    z: Tensor = w[..., None] * mu + sine[..., None] * nu
+    return z
 
 
 def _around(answer: Answer, mu: Tensor, kappa: float, n: int = 20_000) -> tuple[Tensor, Tensor]:
@@ -339,7 +340,7 @@ def dw_dkappa(w: np.ndarray, kappa: float, d: int) -> np.ndarray:
         drift = (np.cos(phi) - A) * density
         below = np.concatenate([[0.0], np.cumsum((drift[1:] + drift[:-1]) / 2 * phi[1])])
         speed = np.nan_to_num(np.sin(phi) * below / density, posinf=0.0, neginf=0.0)
-    return np.interp(np.arccos(w), phi, speed)
+    return np.asarray(np.interp(np.arccos(w), phi, speed))
 
 
 def _speeds(answer: Answer, kappa: float, d: int, n: int = 2000) -> tuple[np.ndarray, np.ndarray]:
