@@ -202,7 +202,7 @@ CLAIMS = (
 # ---------------------------------------------------------------- reading records
 
 
-def static_records(records: Sequence[Record], pair: str, **numbers: float) -> list[Record]:
+def static_records(records: Sequence[Record], pair: str, **numbers: float | int) -> list[Record]:
     """The recorded estimations of a pair of samples.
 
     Raises:
@@ -392,7 +392,7 @@ def zero_centred(records: Sequence[Record]) -> Measured:
     }
 
 
-SHIFTS = ((16, 1.0), (64, 1.0), (64, 4.0))  # dimensions and distances of the shifted Gaussians
+SHIFTS: tuple[tuple[int, float], ...] = ((16, 1.0), (64, 1.0), (64, 4.0))  # dimensions and distances
 
 
 def biases(records: Sequence[Record], theta_stars: Mapping[tuple[int, int], float]) -> Measured:
