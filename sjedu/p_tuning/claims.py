@@ -37,7 +37,7 @@ FEW, MIDDLE, MANY = 4, 16, 256
 
 
 def _zero_shot(v: Values) -> Verdict:
-    return Verdict.of(v["accuracy"] >= 0.8, v["accuracy"] >= 0.6)
+    return Verdict.of(v["accuracy"] >= 0.8 and v["control"] < 0.6, v["accuracy"] >= 0.6)
 
 
 def _templates(v: Values) -> Verdict:
@@ -83,8 +83,9 @@ CLAIMS = (
         "C1",
         "A cloze solves the task without any label.",
         f"{ARTICLE}, section on templates; figures from kexue.fm/archives/7764",
-        "Accuracy of the masked model with the template that 16 validation labels choose, mean over draws: reproduced"
-        " from 0.8 on, partly from 0.6 on (guessing: 0.5).",
+        "Accuracy of the masked model with the template that 16 validation labels choose, mean over draws (guessing:"
+        " 0.5). Reproduced from 0.8 on, if a model whose verdicts were shuffled in pretraining stays below 0.6; partly"
+        " from 0.6 on.",
         _zero_shot,
         published="zero-shot PET 84.27",
     ),
@@ -315,14 +316,17 @@ def _moved_rows(
 
 
 def zero_shot(records: Sequence[Record]) -> Measured:
-    """Measure C1, and what a causal model makes of the same reviews."""
+    """Measure C1, what a causal model makes of the same reviews, and the control."""
     masked = scores(records, "zero_shot", MIDDLE)
     causal = scores(records, "zero_shot", MIDDLE, objective="causal")
+    control, sister = (scores(records, "zero_shot", MIDDLE, study=s) for s in ("shuffled", "unshuffled"))
     return {
-        "text": f"{masked.mean:.2f}; causal model {causal.mean:.2f}",
+        "text": f"{masked.mean:.2f}; causal model {causal.mean:.2f}; control {control.mean:.2f}",
         "why": "The reviews are of a domain whose verdicts the model never read, so this is transfer; that verdicts"
-        " agree with opinions at all, it has read in the other domains.",
+        " agree with opinions at all, it has read in the other domains. The control is smaller: its sister, with"
+        f" verdicts that agree, has {sister.mean:.2f}.",
         "accuracy": masked.mean,
+        "control": control.mean,
     }
 
 

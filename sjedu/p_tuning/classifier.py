@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -35,30 +35,31 @@ class ClozeClassifier(nn.Module):
         self.register_buffer("answers", torch.tensor(list(words)), persistent=False)
         self.answers: Tensor
 
-    def forward(self, filled: Filled) -> Float[Tensor, "batch classes"]:
-        """Return the scores of the classes."""
-        return self.word_logits(filled)[:, self.answers]
-
-    def word_logits(self, filled: Filled) -> Float[Tensor, "batch vocabulary"]:
-        """Return the logits of every word in the blank."""
-        return self.backbone.word_logits(answers(self.backbone(filled.ids, filled.attention_mask), filled))
-
-    def with_auxiliary(
-        self, filled: Filled, ids: Int64[Tensor, "batch tokens"], targets: Int64[Tensor, "batch tokens"]
-    ) -> tuple[Float[Tensor, "batch classes"], Float[Tensor, ""]]:
-        """Return the scores of the classes and the loss of an auxiliary objective, from one pass.
+    def forward(
+        self,
+        filled: Filled,
+        ids: Int64[Tensor, "batch tokens"] | None = None,
+        targets: Int64[Tensor, "batch tokens"] | None = None,
+    ) -> Any:
+        """Return the scores of the classes, (batch, classes); or these and the loss of an auxiliary objective.
 
         Args:
             filled: what was filled in.
             ids: what the model sees instead, of `masked_text` or `next_words`.
-            targets: which word it should find at each token; `NO_TARGET` for none.
+            targets: which word it should find at each token, `NO_TARGET` for none; both losses come from one pass.
         """
-        hidden = self.backbone(ids, filled.attention_mask)
+        hidden = self.backbone(filled.ids if ids is None else ids, filled.attention_mask)
         scores = self.backbone.word_logits(answers(hidden, filled))[:, self.answers]
+        if targets is None:
+            return scores
         asked = targets != NO_TARGET
         if not asked.any():
             return scores, hidden.sum() * 0
         return scores, F.cross_entropy(self.backbone.word_logits(hidden[asked]), targets[asked])
+
+    def word_logits(self, filled: Filled) -> Float[Tensor, "batch vocabulary"]:
+        """Return the logits of every word in the blank."""
+        return self.backbone.word_logits(answers(self.backbone(filled.ids, filled.attention_mask), filled))
 
 
 class HeadClassifier(nn.Module):

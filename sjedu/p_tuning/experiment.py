@@ -6,6 +6,9 @@
     quick       16 labels, two draws: seconds
     templates   every human template trained, 16 labels (C2)
     real        Su's reviews and the small model; also with --dataset eprstmt, hotel, waimai, shopping
+    shuffled    the control of C1: zero-shot, and a model pretrained on verdicts that say nothing about the
+                review (python -m sjedu train roformer --preset shuffled --directory runs/roformer/shuffled)
+    unshuffled  the same with that model's sister (--preset quick --directory runs/roformer/quick)
     gpu         Su's reviews and RoFormer-base; BERT-base with --model bert-base-chinese
 
 A run trains one method on every number of labels and on every draw of them, always from the pretrained weights.
@@ -108,7 +111,8 @@ class Config:
         max_length: of a filled template, in tokens.
         steps: of the optimiser, for each draw.
         batch_size: texts a step, over all processes together; all labels where there are fewer.
-        learning_rate: at its highest; by default the method's.
+        learning_rate: at its highest; by default the method's, times rate_factor.
+        rate_factor: for models of another size: larger ones learn with smaller steps.
         warmup: part of the steps over which it rises; then it falls to zero.
         weight_decay: on what is learnt.
         mask_rate: of the auxiliary objective.
@@ -132,6 +136,7 @@ class Config:
     steps: int = 60
     batch_size: int = 16
     learning_rate: float | None = None
+    rate_factor: float = 1.0
     warmup: float = 0.1
     weight_decay: float = 0.01
     mask_rate: float = 0.15
@@ -154,7 +159,8 @@ class Config:
     @property
     def rate(self) -> float:
         """The learning rate at its highest."""
-        return METHODS[self.method].learning_rate if self.learning_rate is None else self.learning_rate
+        default = METHODS[self.method].learning_rate * self.rate_factor
+        return default if self.learning_rate is None else self.learning_rate
 
     @property
     def name(self) -> str:
@@ -178,6 +184,7 @@ _GPU = Config(
     max_length=128,
     steps=500,
     batch_size=32,
+    rate_factor=0.05,
 )
 
 PRESETS: dict[str, Config] = {
@@ -185,6 +192,12 @@ PRESETS: dict[str, Config] = {
     "quick": Config(study="quick", labels=(16,), draws=2, test=200, steps=40),
     "templates": Config(study="templates", method="pet", labels=(16,)),
     "real": Config(study="real", dataset="reviews", labels=(16, 256), max_length=96),
+    "shuffled": Config(
+        study="shuffled", method="zero_shot", model="runs/roformer/shuffled/model", labels=(16,)
+    ),
+    "unshuffled": Config(
+        study="unshuffled", method="zero_shot", model="runs/roformer/quick/model", labels=(16,)
+    ),
     "gpu": _GPU,
 }
 
@@ -193,6 +206,8 @@ def train(
     config: Config, directory: str | Path | None = None, *, resume: bool = False, progress: bool = True
 ) -> Record:
     """Train one method on every draw and every number of labels, and test it after each.
+
+    Dropout is off throughout, so that a frozen model is the same function at every step.
 
     Args:
         config: all numbers.
@@ -233,7 +248,7 @@ def train(
                 learner.restart(number)
                 optimizer.state.clear()
             for group in optimizer.param_groups:
-                group["lr"] = config.rate * schedule(inner / config.steps, config.warmup)
+                group["lr"] = config.rate * schedule((inner + 0.5) / config.steps, config.warmup)
             size = min(config.batch_size, episode.labels)
             batch = run.shard(batch_indices(inner, episode.labels, size, number))
             loss = learner.loss(classifier, episode, batch)
@@ -248,7 +263,7 @@ def train(
 
 def schedule(done: float, warmup: float) -> float:
     """Return which part of the learning rate is used when a part of the steps is done: a rise, then a fall."""
-    return min(1.0, (done + 1e-9) / warmup) if done < warmup else (1 - done) / (1 - warmup)
+    return done / warmup if done < warmup else (1 - done) / (1 - warmup)
 
 
 def load_model(config: Config) -> tuple[Backbone, Vocabulary]:
@@ -361,9 +376,9 @@ class Learner:
         if not self.method.auxiliary:
             return F.cross_entropy(classifier(filled), labels)
         asked = auxiliary(filled, self.config.kind, self.vocabulary.mask, self.config.mask_rate)
-        assert isinstance(self.classifier, ClozeClassifier)
-        scores, further = self.classifier.with_auxiliary(filled, *asked)
-        return F.cross_entropy(scores, labels) + self.method.auxiliary * further
+        scores, further = classifier(filled, *asked)
+        both: Tensor = F.cross_entropy(scores, labels) + self.method.auxiliary * further
+        return both
 
     def fill(self, examples: Labelled, template: Template | None) -> Filled:
         """Fill the texts into a template, or encode them without one; done once for the same texts."""

@@ -87,7 +87,7 @@ def follow(config: Config, every: int = 5) -> PromptPath:
         if step == config.steps:
             break
         for group in optimizer.param_groups:
-            group["lr"] = config.rate * schedule(step / config.steps, config.warmup)
+            group["lr"] = config.rate * schedule((step + 0.5) / config.steps, config.warmup)
         batch = batch_indices(step, episode.labels, min(config.batch_size, episode.labels), 0)
         optimizer.zero_grad()
         torch.autograd.backward(learner.loss(learner.classifier, episode, batch))

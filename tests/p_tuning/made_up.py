@@ -55,6 +55,9 @@ def runs():
         record("pet", 0.5 + 0.02 * i, study="templates", template=t.pattern)
         for i, t in enumerate(HUMAN["mlm"])
     ]
+    found += [
+        record("zero_shot", base, study=study) for study, base in (("shuffled", 0.5), ("unshuffled", 0.8))
+    ]
     rates = {"p_tuning_random": (0.002, 0.01, 0.05), "p_tuning_lstm": (0.0006, 0.003, 0.015)}
     for method, choices in rates.items():
         for i, rate in enumerate(choices):

@@ -19,9 +19,10 @@ GOOD, FAIR, BAD = Verdict.REPRODUCED, Verdict.PARTLY, Verdict.NOT_REPRODUCED
 @pytest.mark.parametrize(
     ("id", "values", "verdict"),
     [
-        ("C1", {"accuracy": 0.85}, GOOD),
-        ("C1", {"accuracy": 0.7}, FAIR),
-        ("C1", {"accuracy": 0.55}, BAD),
+        ("C1", {"accuracy": 0.85, "control": 0.5}, GOOD),
+        ("C1", {"accuracy": 0.85, "control": 0.7}, FAIR),
+        ("C1", {"accuracy": 0.7, "control": 0.5}, FAIR),
+        ("C1", {"accuracy": 0.55, "control": 0.5}, BAD),
         ("C2", {"spread": 0.2}, GOOD),
         ("C2", {"spread": 0.07}, FAIR),
         ("C2", {"spread": 0.01}, BAD),

@@ -121,13 +121,13 @@ def test_the_auxiliary_loss_is_the_cross_entropy_at_its_targets(name):
     ids, targets = auxiliary(
         filled, "lm" if model.causal else "mlm", VOCABULARY.mask, 0.5, torch.Generator().manual_seed(0)
     )
-    scores, loss = cloze.with_auxiliary(filled, ids, targets)
+    scores, loss = cloze(filled, ids, targets)
     logits = model.word_logits(model(ids, filled.attention_mask))
     torch.testing.assert_close(loss, F.cross_entropy(logits.transpose(1, 2), targets, ignore_index=NO_TARGET))
     if model.causal:
         torch.testing.assert_close(scores, cloze(filled))
     nothing = torch.full_like(targets, NO_TARGET)
-    assert cloze.with_auxiliary(filled, filled.ids, nothing)[1] == 0
+    assert cloze(filled, filled.ids, nothing)[1] == 0
 
 
 def test_a_masked_objective_needs_a_mask():

@@ -204,10 +204,17 @@ def test_fine_tuning_learns_what_a_bag_of_characters_can_tell():
 
 
 def test_the_rate_rises_and_falls():
-    assert schedule(0.0, 0.1) < 1e-6
+    assert schedule(0.0, 0.1) == 0
     assert schedule(0.05, 0.1) == pytest.approx(0.5)
     assert schedule(0.1, 0.1) == 1
     assert schedule(0.55, 0.1) == pytest.approx(0.5)
+
+
+def test_a_larger_model_has_smaller_rates():
+    assert Config().rate == METHODS["p_tuning"].learning_rate
+    assert PRESETS["gpu"].rate == pytest.approx(5e-4)
+    assert dataclasses.replace(PRESETS["gpu"], method="fine_tune").rate == pytest.approx(5e-5)
+    assert dataclasses.replace(PRESETS["gpu"], learning_rate=0.3).rate == 0.3
 
 
 # ---------------------------------------------------------------- names and mistakes
