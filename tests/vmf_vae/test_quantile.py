@@ -1,0 +1,95 @@
+"""The table of angles against the exact inverse, and its derivative against A', without any sampling."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.special
+import torch
+
+from sjedu.vmf_vae import bessel, theory
+from sjedu.vmf_vae.quantile import angle_quantile, angles
+
+DIMS = (2, 3, 4, 16, 64, 256, 1024, 4096)
+# Off the nodes of the table, and beyond both of its ends.
+KAPPAS = np.array([0.0, 1e-3, 0.07, 1.3, 4.4, 21.0, 333.0, 5e3, 1e6, 1e9])
+
+
+@pytest.mark.parametrize("dim", [2, 3, 7, 64])
+def test_exact_inverse_against_quadrature(dim):
+    scores = np.linspace(-6, 6, 9)
+    for kappa in (0.0, 0.5, 20.0, 1e4):
+        found = angle_quantile(dim, np.array([kappa]), scores)[0]
+        grid = theory.AngularGrid(dim, kappa, points=8193)
+        cdf = np.interp(found, grid.phi, grid.cdf)
+        np.testing.assert_allclose(cdf, scipy.special.ndtr(scores), atol=1e-6)
+
+
+def test_exact_inverse_against_the_closed_form():
+    kappas, scores = np.array([1e-3, 0.5, 20.0, 1e3, 1e6]), np.linspace(-7, 4, 23)
+    u = scipy.special.ndtr(scores)
+    gap = -np.log1p(u * np.expm1(-2 * kappas[:, None])) / kappas[:, None]  # 1 - w
+    np.testing.assert_allclose(angle_quantile(3, kappas, scores), 2 * np.arcsin(np.sqrt(gap / 2)), rtol=1e-9)
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_table_is_the_exact_inverse(dim):
+    scores = np.linspace(-6, 6, 61)
+    exact = angle_quantile(dim, KAPPAS, scores)
+    found = angles(dim, torch.from_numpy(KAPPAS), torch.from_numpy(scores)[:, None].repeat(1, len(KAPPAS)))
+    error = np.abs(found.phi.numpy().T - exact)
+    sd = exact[:, 55:56] - exact[:, 30:31]  # five normal scores
+    # The distribution function is off by less than φ's error in units of its spread, times the density.
+    assert (error / sd * scipy.stats.norm.pdf(scores) < 2e-8).all()
+    if dim > 2:
+        assert (error / sd < 1e-6).all()
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_moments_and_gradient_are_unbiased_in_every_dim(dim):
+    """The mean over y of 1 - w is 1 - A, and that of dw/dκ is A': the law and the implicit gradient, integrated."""
+    nodes, weights = np.polynomial.legendre.leggauss(800)
+    y = torch.from_numpy(8.5 * nodes)[:, None].repeat(1, len(KAPPAS))
+    density = torch.from_numpy(8.5 * weights * np.exp(-((8.5 * nodes) ** 2) / 2) / math.sqrt(2 * math.pi))[
+        :, None
+    ]
+    kappa = torch.from_numpy(KAPPAS)
+    phi, by_kappa = angles(dim, kappa, y, with_derivative=True)
+    values = bessel.values_at(dim, kappa)
+    gap = (density * 2 * torch.sin(phi / 2) ** 2).sum(dim=0)
+    # Beyond the table, at κ = 1e9, the limit law is used.
+    assert ((gap - values.complement).abs() / values.slope.sqrt()).max() < 1e-7
+    variance = (density * (2 * torch.sin(phi / 2) ** 2 - gap).square()).sum(dim=0)
+    assert (variance / values.slope - 1).abs().max() < 1e-6
+    gradient = (density * -torch.sin(phi) * by_kappa).sum(dim=0)
+    assert (gradient / values.slope - 1).abs().max() < 1e-6
+    assert (by_kappa <= 1e-12).all()
+
+
+def test_derivative_is_the_tables_and_the_closed_forms():
+    y = torch.linspace(-3, 3, 13, dtype=torch.float64)
+    for kappa in (0.3, 7.0, 90.0):
+        step = 1e-5 * kappa
+        phi = [
+            angles(3, torch.tensor([k], dtype=torch.float64), y[:, None]).phi
+            for k in (kappa - step, kappa + step)
+        ]
+        by_difference = (phi[1] - phi[0]) / (2 * step)
+        found = angles(
+            3, torch.tensor([kappa], dtype=torch.float64), y[:, None], with_derivative=True
+        ).by_kappa
+        torch.testing.assert_close(found, by_difference, rtol=1e-5, atol=0)
+        grid = theory.AngularGrid(3, kappa)
+        exact = angle_quantile(3, np.array([kappa]), y.numpy())[0]
+        np.testing.assert_allclose(found[:, 0].numpy(), grid.dphi_dkappa(exact), rtol=1e-5)
+
+
+def test_both_ways_of_evaluation_are_one():
+    kappa = torch.logspace(-3, 6, 100, dtype=torch.float64)
+    scores = torch.randn(40, 100, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    many, few = (
+        angles(5, kappa, scores, with_derivative=True),
+        angles(5, kappa, scores[:3], with_derivative=True),
+    )
+    torch.testing.assert_close(many.phi[:3], few.phi, rtol=1e-12, atol=0)
+    torch.testing.assert_close(many.by_kappa[:3], few.by_kappa, rtol=1e-12, atol=1e-18)
