@@ -201,17 +201,6 @@ def test_blocks_do_not_show(monkeypatch):
         torch.testing.assert_close(in_blocks, at_once)
 
 
-def test_it_compiles_in_one_piece():
-    torch._dynamo.reset()
-    module = ds.SmoothReLU()
-    compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
-    x = torch.randn(100, requires_grad=True)
-    torch.testing.assert_close(compiled(x), module(x))
-    (found,) = torch.autograd.grad(compiled(x).sum(), x)
-    torch.testing.assert_close(found, torch.autograd.grad(module(x).sum(), x)[0])
-    torch._dynamo.reset()
-
-
 # ---------------------------------------------------------------- the floor and the maximum
 
 
