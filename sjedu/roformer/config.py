@@ -5,11 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
-
-Architecture: TypeAlias = Literal["roformer", "bert"]
-Activation: TypeAlias = Literal["gelu", "gelu_new", "relu"]
-Norm: TypeAlias = Literal["post", "pre"]
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -41,14 +37,14 @@ class RoFormerConfig:
         ValueError: if a size is not positive, or does not fit another; says which.
     """
 
-    model_type: Architecture = "roformer"
+    model_type: str = "roformer"
     vocab_size: int = 50_000
     hidden_size: int = 768
     embedding_size: int = 768
     num_hidden_layers: int = 12
     num_attention_heads: int = 12
     intermediate_size: int = 3072
-    hidden_act: Activation = "gelu"
+    hidden_act: str = "gelu"
     hidden_dropout_prob: float = 0.1
     attention_probs_dropout_prob: float = 0.1
     max_position_embeddings: int = 1536
@@ -56,7 +52,7 @@ class RoFormerConfig:
     layer_norm_eps: float = 1e-12
     initializer_range: float = 0.02
     pad_token_id: int | None = 0
-    norm: Norm = "post"
+    norm: str = "post"
     pooler: bool = False
 
     def __post_init__(self) -> None:

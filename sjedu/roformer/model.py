@@ -124,8 +124,8 @@ class Attention(nn.Module):
         if table is None:
             q, k, v = qkv.unbind(2)
         else:
-            q, k = rotate(qkv[:, :, :2], table).unbind(2)
-            v = qkv[:, :, 2]
+            qk, v = qkv.split((2, 1), dim=2)
+            (q, k), v = rotate(qk, table).unbind(2), v.squeeze(2)
         q, k, v = (part.transpose(1, 2) for part in (q, k, v))  # (batch, heads, tokens, head_size)
         if cache is not None:
             k, v = cache.extend(layer, k, v)

@@ -53,7 +53,7 @@ def attention(
     for head in range(config.num_attention_heads):
         part = slice(head * d, (head + 1) * d)
         for n in range(len(x)):
-            seen = np.flatnonzero(mask[n])
+            seen = np.flatnonzero(mask[n]).tolist()
             scores = np.array([_score(q[n, part], k[m, part], n, m, config) for m in seen]) / np.sqrt(d)
             share = np.exp(scores - scores.max())
             out[n, part] = (share / share.sum()) @ v[seen, part]
@@ -82,7 +82,7 @@ def last_hidden_state(
             x = x + attention(x, weights, config, mask, layer)
             x = _norm(x, weights, f"{name}.attention_norm", config)
             x = _norm(x + _mlp(x, weights, name, config), weights, f"{name}.mlp_norm", config)
-    return _norm(x, weights, "final_norm", config) if config.norm == "pre" else x
+    return _norm(x, weights, "final_norm", config) if config.norm == "pre" else np.asarray(x)
 
 
 def _score(q: np.ndarray, k: np.ndarray, n: int, m: int, config: RoFormerConfig) -> float:
@@ -98,7 +98,7 @@ def _mlp(x: np.ndarray, weights: Weights, name: str, config: RoFormerConfig) -> 
 
 def _activation(x: np.ndarray, kind: str) -> np.ndarray:
     if kind == "relu":
-        return np.maximum(x, 0)
+        return np.asarray(np.maximum(x, 0))
     if kind == "gelu_new":
         return np.asarray(0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))))
     return np.asarray(0.5 * x * (1 + erf(x / np.sqrt(2))))

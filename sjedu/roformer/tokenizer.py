@@ -237,7 +237,7 @@ class Tokenizer:
         types = (places >= source_lengths[:, None]) & (places < lengths[:, None])
         return Batch(ids, types.long(), lengths, source_lengths)
 
-    def decode(self, ids: Iterable[int]) -> str:
+    def decode(self, ids: Iterable[int] | Int64[Tensor, " tokens"]) -> str:
         """Return the text of token ids, without special tokens; a word's pieces are joined again."""
         kept = [int(i) for i in ids if int(i) not in self.special_ids]
         text = ""

@@ -101,15 +101,25 @@ def load_language_model(
 
 
 def load_small(name: Small) -> tuple[LanguageModel, Tokenizer]:
-    """Return one of the small models that come with the package: "mlm" or "causal". Their cards lie beside them.
+    """Return one of the small models that come with the package, and its tokenizer. Their cards lie beside them.
+
+    Both read ``[CLS] text [SEP]``. "mlm" guesses hidden characters and sees everything but padding; "causal" guesses
+    the next one under `causal_mask`, and begins at [CLS].
 
     Raises:
         ValueError: if there is no such model.
+        FileNotFoundError: if this copy of the package came without them.
     """
     if name not in SMALL:
         raise ValueError(f"name must be one of {', '.join(SMALL)}, got {name!r}")
-    with resources.as_file(resources.files("sjedu.roformer") / "small" / name) as folder:
-        return load_language_model(folder), Tokenizer.load(folder)
+    folder = Path(str(resources.files("sjedu.roformer"))) / "small" / name
+    if not folder.is_dir():
+        preset = {"mlm": "cpu", "causal": "cpu_causal"}[name]
+        raise FileNotFoundError(
+            f"{folder}: the small models are not in this copy of the package; `python -m sjedu train roformer"
+            f" --preset {preset} --directory DIR` trains this one anew and leaves it in DIR/model"
+        )
+    return load_language_model(folder), Tokenizer.load(folder)
 
 
 def load_tokenizer(

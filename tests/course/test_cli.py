@@ -2,6 +2,7 @@ import importlib
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -95,7 +96,21 @@ def test_errors_list_what_there_is(calls, capsys, arguments, message):
 def test_lesson_in_preparation(monkeypatch, capsys):
     monkeypatch.setattr(cli, "_has_experiment", lambda room: room == "rope_2d")
     assert main(["train", "wgan"]) == 2
-    assert capsys.readouterr().err == "error: lesson 1, wgan, is in preparation; ready: rope_2d\n"
+    assert capsys.readouterr().err == "error: lesson 1, wgan, is in preparation; ready: rope_2d, roformer\n"
+
+
+def test_the_model_below_the_lessons_can_be_trained_too(monkeypatch, capsys):
+    experiment = importlib.import_module("sjedu.roformer.experiment")
+    calls = []
+
+    def train(config, directory, *, resume):
+        calls.append((config, directory))
+        return SimpleNamespace(name="toy", metrics={"accuracy": 0.5})
+
+    monkeypatch.setattr(experiment, "train", train)
+    assert main(["train", "roformer", "--preset", "quick", "--steps", "3", "--directory", "out"]) == 0
+    assert (calls[0][0].study, calls[0][0].steps, calls[0][1]) == ("quick", 3, "out")
+    assert "toy.json" in capsys.readouterr().out
 
 
 def test_field_of_the_wrong_type(calls, room, capsys):

@@ -15,6 +15,7 @@ agree because the grammar makes them. It can show how a mechanism works, not how
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -148,7 +149,8 @@ class Review:
     def __post_init__(self) -> None:
         if self.domain not in _DOMAINS:
             raise ValueError(f"domain must be one of {', '.join(DOMAINS)}, got {self.domain!r}")
-        for opinion, following in zip(self.opinions, (*self.opinions[1:], None), strict=True):
+        for opinion, following in itertools.pairwise((*self.opinions, None)):
+            assert opinion is not None
             if opinion.aspect not in aspects(self.domain):
                 known = ", ".join(aspects(self.domain))
                 raise ValueError(f"aspect of {self.domain} must be one of {known}, got {opinion.aspect!r}")
