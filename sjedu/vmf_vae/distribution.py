@@ -189,7 +189,7 @@ class _Sample(torch.autograd.Function):
         dim = shape[-1]
         dtype = loc.dtype if loc.dtype in (torch.float32, torch.float64) else torch.float32
         mu = loc.to(dtype)
-        phi, by_kappa = _draw_angles(dim, concentration, loc.ndim - 1, shape[:-1], ctx.needs_input_grad[1])
+        phi, by_kappa = _draw_angles(dim, concentration, shape[:-1], ctx.needs_input_grad[1])
         cosine, sine = (part.to(dtype)[..., None] for part in (phi.cos(), phi.sin()))
         g, length, along, first = _isotropic(mu, shape)
         if by_kappa is None:
@@ -225,7 +225,7 @@ class _Sample(torch.autograd.Function):
 
 
 def _draw_angles(
-    dim: int, concentration: Tensor, batch_ndim: int, shape: torch.Size, with_derivative: bool
+    dim: int, concentration: Tensor, shape: torch.Size, with_derivative: bool
 ) -> tuple[Tensor, Tensor | None]:
     """Draw φ in float64, one for each sample and batch element, and its derivative in κ."""
     scores = torch.randn(shape, dtype=torch.float64, device=concentration.device)
@@ -233,10 +233,11 @@ def _draw_angles(
     if kappa.numel() == 1:
         flat, kappa = scores.reshape(-1, 1), kappa.reshape(1)
     else:
+        # Leading axes along which κ does not vary are samples of the same κ.
         shape_of_kappa = (1,) * (len(shape) - kappa.ndim) + tuple(kappa.shape)
-        lead = next(i for i, n in enumerate(shape_of_kappa) if n > 1)
-        kappa = kappa.expand(shape[lead:]).reshape(-1)
-        flat = scores.reshape(-1, len(kappa))
+        lead = next(i for i, n in enumerate(shape_of_kappa) if n != 1)
+        kappa = kappa.reshape(shape_of_kappa[lead:]).expand(shape[lead:]).reshape(-1)
+        flat = scores.reshape(math.prod(shape[:lead]), len(kappa))
     phi, by_kappa = angles(dim, kappa, flat, with_derivative=with_derivative)
     return phi.reshape(shape), None if by_kappa is None else by_kappa.reshape(shape)
 
