@@ -39,8 +39,8 @@ Objective: TypeAlias = Literal["mlm", "causal"]
 Learns: TypeAlias = Literal["nothing", "head", "prompt", "adapters", "everything"]
 Start: TypeAlias = Literal["words", "template", "unused", "random"]
 
-#: The words at which a prompt of start "template" begins: the lesson's human template, spread over six tokens.
-TEMPLATE_WORDS = "总之我很满意"
+#: The words at which a prompt of start "template" begins: three before the text, three between it and the blank.
+TEMPLATE_WORDS = "总之，总之我"
 
 #: Prompt tokens 1 to 8 are for prompts; these two may become words of the classes.
 LEARNT_WORDS = Verbalizer(("[unused15]", "[unused16]"))
@@ -313,6 +313,7 @@ class Learner:
         freeze(backbone)
         if self.method.prompt:
             self._table = word_table(backbone).weight.detach().clone()
+            self._words = torch.tensor(vocabulary.word_ids())
             insert_prompt(backbone, self._prompt_ids(), self._fresh_prompt())
         if self.method.learns == "adapters":
             add_adapters(backbone)
@@ -460,7 +461,7 @@ class Learner:
         if self.method.start == "template":
             rows = torch.tensor([self.vocabulary.word(word) for word in TEMPLATE_WORDS[:size]])
         if self.method.start == "words":
-            rows = torch.randint(max(self.vocabulary.prompts) + 1, len(table), (size,))
+            rows = self._words[torch.randint(len(self._words), (size,))]
         return PromptEncoder(size, dim, start=table[rows])
 
 

@@ -46,12 +46,11 @@ class PromptPath:
         if not 0 <= picture < len(self.steps):
             raise ValueError(f"picture: got {picture}; expected 0 to {len(self.steps) - 1}")
         cosines = F.normalize(self.vectors[picture], dim=1) @ F.normalize(self.table, dim=1).T
-        special = [i for i in range(len(self.table)) if self.vocabulary.token_of(i).startswith(("[", "##"))]
-        cosines[:, special] = -2.0
-        best = cosines.topk(count)
+        words = self.vocabulary.word_ids()
+        best = cosines[:, words].topk(count)
         return [
-            [(self.vocabulary.token_of(int(i)), float(c)) for c, i in zip(values, ids, strict=True)]
-            for values, ids in zip(best.values, best.indices, strict=True)
+            [(self.vocabulary.token_of(words[int(i)]), float(c)) for c, i in zip(values, places, strict=True)]
+            for values, places in zip(best.values, best.indices, strict=True)
         ]
 
 

@@ -110,6 +110,10 @@ class Vocabulary:
             raise ValueError(f"word: {word!r} is not one token of the vocabulary (its tokens: {tokens})")
         return ids[0]
 
+    def word_ids(self) -> list[int]:
+        """Return the ids of all words: what is neither in brackets, as [CLS] and [unused1] are, nor a piece of one."""
+        return [token for token in range(self.size) if not self.token_of(token).startswith(("[", "<", "##"))]
+
     def describe(self, ids: Sequence[int]) -> list[str]:
         """Return tokens as a reader wants to see them: prompt tokens as [P1], [P2], ..."""
         numbers = {token: f"[P{n}]" for n, token in enumerate(self.prompts, start=1)}

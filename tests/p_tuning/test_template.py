@@ -157,6 +157,13 @@ def test_labels_out_of_range_are_named():
             check_labels(torch.tensor([0, wrong]), 2)
 
 
+def test_words_are_what_is_neither_in_brackets_nor_a_piece():
+    tokens = [VOCABULARY.token_of(token) for token in VOCABULARY.word_ids()]
+    assert {"很", "不", "，", "a"} <= set(tokens)
+    assert not any(token.startswith(("[", "##")) for token in tokens)
+    assert len(tokens) < VOCABULARY.size
+
+
 # ---------------------------------------------------------------- other tokenizers
 
 

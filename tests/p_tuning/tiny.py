@@ -70,7 +70,7 @@ def backbone(name, seed=0):
 
 
 #: Reads everything that the corpus and the human templates can write.
-READER = Tokenizer.for_texts([], always=corpus_characters() + "总之我很满意要说评价：")
+READER = Tokenizer.for_texts([], always=corpus_characters())
 
 
 def small(objective="mlm"):
