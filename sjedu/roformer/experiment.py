@@ -6,7 +6,8 @@
     cpu_causal  the other one, which guesses the next word
     quick       a smaller one on the embedded corpus alone, in a minute
     shuffled    "quick" with verdicts that say nothing about the review: the control of lesson 2
-    gpu         RoFormer-base on every open and community corpus that SJEDU_DATA holds, whole words masked
+    gpu         RoFormer-base on the open and the community's corpora by name, whole words masked; the terms of some of
+                these allow no publication of the weights
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The model: against the slow oracle, against Transformers, and what its masks and its cache promise."""
 
 import importlib
-import shutil
 import sys
 
 import numpy as np
@@ -146,17 +145,15 @@ def plain():
         sys.modules.update(checked)
 
 
-@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
-def test_a_compiled_model_says_the_same(plain, backend):
-    if backend == "inductor" and shutil.which("g++") is None:
-        pytest.skip("torch.compile needs a C++ compiler")
+def test_a_compiled_model_says_the_same(plain):
+    """Traced whole, forward and backward; which kernels a backend then makes of it is the backend's affair."""
     model = loud(plain.LanguageModel(plain.RoFormerConfig(**SIZES)))
     ids, mask = token_ids(2, 8), plain.causal_mask(8)
     expected = model(ids, mask=mask)
     expected.square().sum().backward()
     weight = model.roformer.blocks[0].attention.qkv.weight
     gradient, weight.grad = weight.grad, None
-    found = torch.compile(model, fullgraph=True, backend=backend)(ids, mask=mask)
+    found = torch.compile(model, fullgraph=True, backend="aot_eager")(ids, mask=mask)
     found.square().sum().backward()
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(weight.grad, gradient, atol=1e-4, rtol=1e-4)
