@@ -39,11 +39,12 @@ class TabulatedCosine:
         ValueError: dim is less than 2, κ is negative or not finite, or step is not in (0, 1].
     """
 
-    def __init__(self, dim: int, kappa: Number, step: float = 1e-5) -> None:
+    def __init__(self, dim: int, kappa: Number, step: Number = 1e-5) -> None:
         theory.check_law(dim, kappa)
         if not 0 < step <= 1:
             raise ValueError(f"step: got {step}; expected a number in (0, 1]")
-        self.w = torch.arange(-1 + step, 1, step, dtype=torch.float64)
+        # Whole numbers times the step: a running sum ends a rounding error below 1, where d = 2 has all its mass.
+        self.w = -1 + step * torch.arange(1, round(2 / step), dtype=torch.float64)
         log_density = kappa * self.w + (dim - 3) / 2 * torch.log1p(-self.w.square())
         cdf = torch.exp(log_density - log_density.max()).cumsum(dim=0)
         self.cdf = cdf / cdf[-1]
@@ -122,10 +123,10 @@ def _beta(shape: float, size: int, generator: torch.Generator | None) -> Tensor:
     return first / (first + second)
 
 
-def closed_form_cosine(kappa: Float[Tensor, "*n"], u: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+def closed_form_cosine(kappa: Tensor, u: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
     """Return ``w = 1 + log(u + (1-u) e^(-2κ)) / κ``, d = 3, for κ > 0 and uniform u; differentiable in κ.
 
-    Its derivative in κ at fixed u is the implicit one.
+    κ broadcasts to u's shape. The derivative in κ at fixed u is the implicit one.
     """
     return 1 + torch.log1p((1 - u) * torch.expm1(-2 * kappa)) / kappa
 
