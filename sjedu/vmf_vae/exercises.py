@@ -255,10 +255,14 @@ def rsample(mu: Tensor, w: Tensor) -> Tensor:
     return z
 
 
+def _cosines(mu: Tensor, kappa: float, n: int) -> Tensor:
+    u = np.random.default_rng(0).random(n)
+    return torch.from_numpy(np.cos(theory.AngularGrid(mu.shape[-1], kappa).ppf(u))).to(mu.dtype)
+
+
 def _around(answer: Answer, mu: Tensor, kappa: float, n: int = 20_000) -> tuple[Tensor, Tensor]:
     torch.manual_seed(0)
-    rng = np.random.default_rng(0)
-    w = torch.from_numpy(np.cos(theory.AngularGrid(mu.shape[-1], kappa).ppf(rng.random(n)))).to(mu.dtype)
+    w = _cosines(mu, kappa, n)
     wide = mu.expand(n, -1).clone().requires_grad_()
     z = answer(wide, w)
     _expect(isinstance(z, Tensor), f"return a torch.Tensor, not a {type(z).__name__}.")
@@ -292,11 +296,15 @@ def _z_unit(answer: Answer) -> None:
 def _z_mean(answer: Answer) -> None:
     for mu in _poles(6):
         z, _ = _around(answer, mu, 8.0)
+        _expect(
+            (z.detach() @ mu - _cosines(mu, 8.0, len(z))).abs().max() < 1e-4,
+            "⟨μ, z⟩ is not the given w: ν must be orthogonal to μ.",
+        )
         mean = z.detach().mean(dim=0)
         wanted = float(bessel.mean_resultant_length(6, 8.0)) * mu
         _expect(
             (mean - wanted).abs().max() < 0.02,
-            "the mean of z should be A μ. Is ν orthogonal to μ, and its direction drawn anew for each sample?",
+            "the mean of z should be A μ: is the direction of ν drawn anew for each sample?",
         )
         spread = torch.cov(z.detach().T)
         along = float(mu @ spread @ mu)

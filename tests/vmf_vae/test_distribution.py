@@ -413,8 +413,8 @@ def test_second_derivatives_of_samples_are_refused():
     loc = direction(4).requires_grad_()
     x = VonMisesFisher(loc, torch.tensor(3.0, dtype=f64)).rsample()
     (g,) = torch.autograd.grad(x.square().sum() + x[0], loc, create_graph=True)
-    with pytest.raises(RuntimeError, match=r"once_differentiable|does not require grad"):
-        torch.autograd.grad(g.sum(), loc)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        g.sum().backward()
 
 
 def test_log_prob_can_be_fitted():
