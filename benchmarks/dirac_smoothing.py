@@ -134,9 +134,14 @@ def measure(settings: Settings, threads: int) -> list[Row]:
 
 
 def compiled(function: Callable[[Tensor], Tensor], backend: str) -> Callable[[Tensor], Tensor]:
-    """Return the function compiled in one piece, anew for each size: none is measured with sizes that may vary."""
-    torch._dynamo.reset()
-    made: Callable[[Tensor], Tensor] = torch.compile(function, fullgraph=True, dynamic=False, backend=backend)
+    """Return the function compiled in one piece, for sizes that do not vary."""
+
+    def call(x: Tensor) -> Tensor:
+        return function(x)
+
+    # torch.compile keeps its guards and its limit of recompilations by code object: each has its own.
+    call.__code__ = call.__code__.replace(co_name=f"call_{id(function)}")
+    made: Callable[[Tensor], Tensor] = torch.compile(call, fullgraph=True, dynamic=False, backend=backend)
     return made
 
 
