@@ -26,7 +26,7 @@ from torch.distributions import Distribution, constraints, register_kl
 from torch.distributions.constraints import Constraint
 
 from sjedu.vmf_vae.bessel import check_dim, evaluate, log_sphere_area, wide
-from sjedu.vmf_vae.quantile import angles
+from sjedu.vmf_vae.quantile import angles, closed_form_sides
 
 Shape = torch.Size | tuple[int, ...] | list[int]
 _EMPTY = torch.Size()
@@ -189,8 +189,8 @@ class _Sample(torch.autograd.Function):
         dim = shape[-1]
         dtype = loc.dtype if loc.dtype in (torch.float32, torch.float64) else torch.float32
         mu = loc.to(dtype)
-        phi, by_kappa = _draw_angles(dim, concentration, shape[:-1], ctx.needs_input_grad[1])
-        cosine, sine = (part.to(dtype)[..., None] for part in (phi.cos(), phi.sin()))
+        *sides, by_kappa = _draw_angles(dim, concentration, shape[:-1], ctx.needs_input_grad[1])
+        cosine, sine = (side.to(dtype)[..., None] for side in sides)
         g, length, along, first = _isotropic(mu, shape)
         if by_kappa is None:
             scale = sine / length
@@ -226,8 +226,10 @@ class _Sample(torch.autograd.Function):
 
 def _draw_angles(
     dim: int, concentration: Tensor, shape: torch.Size, with_derivative: bool
-) -> tuple[Tensor, Tensor | None]:
-    """Draw φ in float64, one for each sample and batch element, and its derivative in κ."""
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Draw cos φ and sin φ in float64, for each sample and batch element, and the derivative of φ in κ."""
+    if dim == 3 and not with_derivative:
+        return *closed_form_sides(wide(concentration.detach()), shape), None
     scores = torch.randn(shape, dtype=torch.float64, device=concentration.device)
     kappa = wide(concentration.detach())
     if kappa.numel() == 1:
@@ -239,7 +241,8 @@ def _draw_angles(
         kappa = kappa.reshape(shape_of_kappa[lead:]).expand(shape[lead:]).reshape(-1)
         flat = scores.reshape(math.prod(shape[:lead]), len(kappa))
     phi, by_kappa = angles(dim, kappa, flat, with_derivative=with_derivative)
-    return phi.reshape(shape), None if by_kappa is None else by_kappa.reshape(shape)
+    phi = phi.reshape(shape)
+    return phi.cos(), phi.sin(), None if by_kappa is None else by_kappa.reshape(shape)
 
 
 def _isotropic(mu: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -151,6 +151,21 @@ def angles(dim: int, concentration: Tensor, scores: Tensor, *, with_derivative: 
     return Angles(phi, results[1] if with_derivative else None)
 
 
+def closed_form_sides(concentration: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
+    """Draw cos φ and sin φ in three dimensions, where the distribution function has a closed inverse.
+
+    ``1 - cos φ = -log(1 + u (e^(-2κ) - 1)) / κ`` for a uniform u; both sides are right to rounding for every κ.
+
+    Args:
+        concentration: κ >= 0, broadcasts to the shape; float64.
+        shape: of the samples.
+    """
+    u = torch.rand(shape, dtype=torch.float64, device=concentration.device)
+    kappa = concentration.clamp(min=1e-12)  # where the law is uniform to rounding
+    gap = u.mul_(torch.expm1(-2 * kappa)).log1p_().div_(-kappa).clamp_(0, 2)
+    return 1 - gap, (gap * (2 - gap)).sqrt_()
+
+
 def _locate(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Return the patch of each x in [0, count], and the place in it, from 0 to 1."""
     x = x.clamp_(0, count * (1 - 1e-15))
