@@ -1,8 +1,9 @@
 """Our von Mises-Fisher beside the peers': how right each is over the grid, and how fast it draws.
 
 Two workloads: *batch* is a training step, which makes a distribution of 128 directions with a κ of their own each and
-draws from it once (s-vae's method, a bare function, has none to make); *many* is a large sample of one law. Times are microseconds a sample; ratios are to ours, above 1 is slower than ours. The error of a sampler is the
-distance of the mean of w = ⟨μ, x⟩ from A, in standard errors of the sample and, where it is large, as a plain number.
+draws from it once (s-vae's method, a bare function, has none to make); *many* is a large sample of one law. Times are
+microseconds a sample; ratios are to ours, above 1 is slower than ours. The error of a sampler is the distance of the
+mean of w = ⟨μ, x⟩ from A, in standard errors of the sample and, where it is large, as a plain number.
 """
 
 from __future__ import annotations
