@@ -82,7 +82,9 @@ class Lesson:
         If not, it is in preparation, though parts of its room may be there to be used.
         """
         spec = importlib.util.find_spec(f"sjedu.{self.room}")
-        return bool(spec and spec.origin) and Path(str(spec.origin)).with_name("claims.json").is_file()
+        if spec is None or spec.origin is None:  # a mere folder of that name has no origin
+            return False
+        return Path(spec.origin).with_name("claims.json").is_file()
 
     @property
     def notebook(self) -> PurePosixPath:
