@@ -52,6 +52,9 @@ YES, PARTLY, NO = Verdict.REPRODUCED, Verdict.PARTLY, Verdict.NOT_REPRODUCED
         ("C11", {"shares": {3: 0.95, 64: 0.9}}, YES),
         ("C11", {"shares": {3: 0.95, 64: 0.5}}, PARTLY),
         ("C11", {"shares": {3: 0.95, 64: 0.4}}, NO),
+        ("C12", {"leads": {21: 2.1, 41: 2.1}}, YES),
+        ("C12", {"leads": {21: 2.1, 41: 0.0}}, PARTLY),
+        ("C12", {"leads": {21: 0.0, 41: 0.0}}, NO),
     ],
 )
 def test_each_rule_can_come_out_either_way(id, values, verdict):
