@@ -142,7 +142,7 @@ def random_view(
     """
     n, channels = pictures.shape[:2]
 
-    def draw(low: float, high: float, *shape: int) -> Tensor:
+    def draw(low: int | float, high: int | float, *shape: int) -> Tensor:
         unit = torch.rand(n, *shape, generator=generator, device=pictures.device)
         return low + (high - low) * unit
 
