@@ -289,10 +289,10 @@ def floor_scene() -> Scene:
             else theory.truncated_floor(inside, t, M, N)
         )
         mean = float(np.abs(exact - np.floor(inside)).mean())
-        edge = "no end" if fourier else f"from {_number(-M - 1, 0)} to {N}, and flat beyond"
+        edge = "has no end" if fourier else f"climbs from {_number(-M - 1, 0)} to {N} and is flat beyond"
         wave = float(theory.standard("logistic").characteristic(np.float64(2 * np.pi / t)))
         return (
-            f"t = {t:g}: the approximation has {edge}. Its mean error inside is {_number(mean, 3)} (the law says"
+            f"t = {t:g}: the approximation {edge}. Its mean error inside is {_number(mean, 3)} (the law says"
             f" {_number(2 * np.log(2) / t, 3)} for large t). The first wave of the Fourier form is damped to"
             f" {_number(wave, 3)}: {'so it is nearly the line x − ½' if wave < 0.05 else 'the steps are there'}."
         )

@@ -12,8 +12,8 @@
     gpu         Su's reviews and RoFormer-base; BERT-base with --model bert-base-chinese
 
 A run trains one method on every number of labels and on every draw of them, always from the pretrained weights.
-Templates are chosen on the draw's own validation texts; nothing is chosen on the test texts. Settings were chosen with
-``evaluate="validation"`` and other draws.
+Templates are chosen on the draw's own validation texts; nothing is chosen on the test texts. Whoever
+tunes a setting does it with ``evaluate="validation"`` and other draws; those below are not tuned yet.
 """
 
 from __future__ import annotations
