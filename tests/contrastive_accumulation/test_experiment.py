@@ -24,8 +24,6 @@ from sjedu.contrastive_accumulation.sentences import (
 from sjedu.contrastive_accumulation.tasks import linear_probe, random_view, recall
 from sjedu.training import Record
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-
 
 def config(preset="cpu", **numbers):
     return dataclasses.replace(PRESETS[preset], **numbers)
