@@ -142,9 +142,8 @@ def chunks_scene() -> Scene:
         c = _coefficients(data, drawn, float(temperature), parts if naive else 1)
         image.set_data(c)
         size = 32 // parts
-        corners = [k * size - 0.5 for k in range(parts)] if naive else [-0.5]
-        side = size if naive else 32
-        blocks.set_verts([_square(corner, side) for corner in corners])
+        # Naive chunks see their own keys only; exact ones see all keys, a band of rows at a time.
+        blocks.set_verts([_block(k * size, size, naive) for k in range(parts)])
         exact = gradient(data, drawn, temperature=float(temperature))
         again = other if mode == "exact, new masks" else None
         found = gradient(data, drawn, again, temperature=float(temperature), parts=parts if naive else 1)
@@ -171,9 +170,10 @@ def _coefficients(data: Batch, drawn: np.ndarray, temperature: float, parts: int
     return np.asarray(np.where(np.isneginf(s), np.nan, c))
 
 
-def _square(corner: Real, side: Real) -> Float64[np.ndarray, "4 2"]:
-    low, high = corner, corner + side
-    return np.array([[low, low], [high, low], [high, high], [low, high]])
+def _block(first: int, size: int, naive: bool) -> Float64[np.ndarray, "4 2"]:
+    top, bottom = first - 0.5, first + size - 0.5
+    left, right = (top, bottom) if naive else (-0.5, 31.5)
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
 
 
 # ---------------------------------------------------------------- 2: eight pairs on a circle

@@ -65,8 +65,15 @@ def test_each_control_changes_the_picture(name, key):
     else:
         others = [value for value in (control.min, control.max) if value != start]
     before = render(PAIRS[name][0], **START[name])[0]
-    state = START[name] | ({"mode": "naive"} if name == "chunks" and key != "mode" else {})
-    assert any(render(PAIRS[name][0], **{**state, key: value})[0] != before for value in others)
+    assert all(render(PAIRS[name][0], **{**START[name], key: value})[0] != before for value in others)
+
+
+@pytest.mark.parametrize("mode", interactive.MODES)
+def test_the_chunks_show_in_every_mode(mode):
+    pictures = {
+        render(PAIRS["chunks"][0], parts=k, mode=mode, temperature=0.5)[0] for k in (1, 2, 4, 8, 16, 32)
+    }
+    assert len(pictures) == 6
 
 
 @pytest.mark.parametrize("name", WIDGETS)
