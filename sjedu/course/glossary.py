@@ -124,7 +124,7 @@ DIRAC_SMOOTHING = (
     Term("piecewise linear", "分段线性", "made of straight pieces, which may jump where they meet"),
     Term("sifting", "筛选性质", "the delta picks one value of a function out of an integral"),
     Term("smooth approximation", "光滑近似", "a function with derivatives close to one without"),
-    Term("softplus", "softplus", "log(1 + eˣ): ReLU smoothed by the logistic kernel"),
+    Term("softplus", "softplus 函数", "log(1 + eˣ): ReLU smoothed by the logistic kernel"),
     Term("step function", "阶跃函数（Heaviside 函数）", "0 below zero, 1 above: the integral of the delta"),
     Term(
         "straight-through estimator",
