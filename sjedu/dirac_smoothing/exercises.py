@@ -278,7 +278,7 @@ def _floor_gradient(answer: Answer) -> None:
     z = 4.0 * (x.detach().numpy()[:, None] - steps)
     wanted = 4.0 * (scipy.special.expit(z) * scipy.special.expit(-z)).sum(axis=1)
     _expect(
-        not _close(found, np.zeros(4), 0),
+        not _close(found, np.zeros(4), 0.0),
         "its gradient is 0: the floor itself has none, the window's steps have.",
     )
     _expect(_close(found, wanted, 1e-8), "its gradient must be the sum of the densities around x.")

@@ -127,7 +127,7 @@ def test_every_pair_can_be_drawn(function, kernel):
 
 def test_the_floor_saturates_and_becomes_a_line():
     update = PAIRS["floor"][0].update
-    assert "from −6 to 10, and flat beyond" in update(t=10.0, M=5, N=10, fourier=False)
+    assert "climbs from −6 to 10 and is flat beyond" in update(t=10.0, M=5, N=10, fourier=False)
     assert "mean error inside is 0.136" in update(t=10.0, M=5, N=10, fourier=False)
     assert "no end" in update(t=10.0, M=5, N=10, fourier=True)
     assert "nearly the line" in update(t=2.0, M=5, N=10, fourier=True)

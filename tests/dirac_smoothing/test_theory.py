@@ -156,7 +156,7 @@ def test_gap_identities():
 @given(st.floats(-1e6, 1e6), st.sampled_from(["gaussian", "logistic"]), st.floats(0.02, 1.5))
 def test_the_smooth_floor_is_periodic_and_symmetric(x, kernel, scale):
     def g(v):
-        return theory.smooth_floor(np.array([v]), kernel, scale)[0]
+        return theory.smooth_floor(np.array([float(v)]), kernel, scale)[0]
 
     assert g(x + 1) - g(x) == pytest.approx(1, abs=1e-8)
     k = math.floor(x)

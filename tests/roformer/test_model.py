@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from tiny import SIZES, loud, make_config, make_encoder, make_model, token_ids
+from tiny_roformer import SIZES, loud, make_config, make_encoder, make_model, token_ids
 
 from sjedu.roformer import (
     Cache,

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 import torch
-from tiny import make_encoder, token_ids
+from tiny_roformer import make_encoder, token_ids
 
 from sjedu.roformer import sentence_vectors
 

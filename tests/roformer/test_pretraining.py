@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import loud, make_config
+from tiny_roformer import loud, make_config
 
 from sjedu.roformer import LanguageModel, Tokenizer
 from sjedu.roformer.pretraining import (

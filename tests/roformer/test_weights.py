@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny import SIZES, loud, make_encoder, make_model, token_ids
+from tiny_roformer import SIZES, loud, make_encoder, make_model, token_ids
 
 from sjedu.roformer import (
     Tokenizer,
