@@ -2,85 +2,24 @@
 
 from __future__ import annotations
 
-import inspect
-import warnings
-
-import ipywidgets
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matplotlib.figure import Figure
+from widgets import Widget, WidgetTests
 
-from sjedu.interactive import Scene, render
-from sjedu.plotting import png
 from sjedu.training import load_records
 from sjedu.wgan import interactive, studies
 from sjedu.wgan.theory import expected_batch_distance, penalised_optimum
 
-WIDGETS = ("critic_explorer", "false_optimum", "batch_tournament", "penalty_bias", "pixel_metric")
-BOXES = {name: getattr(interactive, name)() for name in WIDGETS}
+WIDGETS = Widget.all(
+    interactive, "critic_explorer", "false_optimum", "batch_tournament", "penalty_bias", "pixel_metric"
+)
 
 
-def scene(name: str) -> Scene:
-    return getattr(interactive, f"{name}_scene")()
-
-
-def controls(name: str) -> dict[str, ipywidgets.Widget]:
-    """The controls of a widget by the names of the states that they stand for."""
-    names = inspect.signature(scene(name).update).parameters
-    return dict(zip(names, BOXES[name].children[0].children, strict=True))
-
-
-def values(control: ipywidgets.Widget) -> st.SearchStrategy[object]:
-    if isinstance(control, ipywidgets.ToggleButtons):
-        options = control.options
-        pairs = [option[1] if isinstance(option, tuple) else option for option in options]
-        return st.sampled_from(pairs)
-    whole = isinstance(control, ipywidgets.IntSlider)
-    return st.integers(control.min, control.max) if whole else st.floats(control.min, control.max)
-
-
-PAIRS = {name: (scene(name), scene(name)) for name in WIDGETS}
-STATES = {
-    name: st.fixed_dictionaries({key: values(control) for key, control in controls(name).items()})
-    for name in WIDGETS
-}
-START = {name: {key: control.value for key, control in controls(name).items()} for name in WIDGETS}
-
-
-@pytest.mark.parametrize("name", WIDGETS)
-@given(data=st.data())
-@settings(max_examples=8, deadline=None)
-def test_each_widget_is_a_function_of_its_state(name, data):
-    one, other = PAIRS[name]
-    render(one, **data.draw(STATES[name]))
-    state = data.draw(STATES[name])
-    assert render(one, **state) == render(other, **state)
-
-
-@pytest.mark.parametrize(("name", "key"), [(name, key) for name in WIDGETS for key in START[name]])
-def test_each_control_changes_the_picture(name, key):
-    control, start = controls(name)[key], START[name][key]
-    if isinstance(control, ipywidgets.ToggleButtons):
-        options = [option[1] if isinstance(option, tuple) else option for option in control.options]
-        others = [option for option in options if option != start]
-    else:
-        others = [end for end in (control.min, control.max) if end != start]
-    pictures = [render(PAIRS[name][0], **{**START[name], key: value})[0] for value in [start, *others]]
-    assert pictures[0] not in pictures[1:]
-
-
-@pytest.mark.parametrize("name", WIDGETS)
-def test_each_still_picture_comes_with_its_sentence(name):
-    fig, sentence = getattr(interactive, f"{name}_figure")()
-    assert isinstance(fig, Figure)
-    assert sentence.endswith(".")
-    with warnings.catch_warnings():
-        # Matplotlib warns of a missing glyph, and of a layout that failed.
-        warnings.simplefilter("error", UserWarning)
-        warnings.simplefilter("ignore", DeprecationWarning)
-        assert png(fig, sentence) == png(getattr(interactive, f"{name}_figure")()[0], sentence)
+class TestWidgets(WidgetTests):
+    widgets = WIDGETS
+    examples = 8
 
 
 # ---------------------------------------------------------------- what the sentences say
@@ -88,7 +27,7 @@ def test_each_still_picture_comes_with_its_sentence(name):
 
 def test_the_explorer_says_what_was_recorded():
     (record,) = [each for each in load_records("wgan") if "landscapes" in each.metrics]
-    update = PAIRS["critic_explorer"][0].update
+    update = WIDGETS["critic_explorer"].update
     assert {name.split(":")[0] for name in record.config["critics"]} == set(interactive.CRITICS.values())
     said = update(critic="gradient penalty", strength=3, steps="1000")
     assert "λ = 10, 1000 steps" in said
@@ -104,7 +43,7 @@ def test_the_explorer_says_what_was_recorded():
 
 
 def test_the_false_optimum_is_the_minimum_of_the_curve():
-    update = PAIRS["false_optimum"][0].update
+    update = WIDGETS["false_optimum"].update
     assert "least at θ = 0.0; the truth, θ = 1, costs 4" in update(n=1, d=20)
     curve = expected_batch_distance(interactive.THETAS, 16, 10, repeats=12, seed=0)
     found = interactive.THETAS[curve.argmin()]
@@ -113,7 +52,7 @@ def test_the_false_optimum_is_the_minimum_of_the_curve():
 
 
 def test_a_batch_prefers_centroids():
-    update = PAIRS["batch_tournament"][0].update
+    update = WIDGETS["batch_tournament"].update
     for draw in (0, 7):
         assert "Nearest: centroids" in update(n=64, candidate="real", draw=draw)
 
@@ -121,14 +60,14 @@ def test_a_batch_prefers_centroids():
 @given(st.floats(0.1, 5), st.floats(0.5, 20), st.sampled_from([0, 1]))
 @settings(deadline=None)
 def test_the_penalty_s_bias_is_the_theory_s(W, strength, centre):
-    said = PAIRS["penalty_bias"][0].update(W=W, strength=strength, centre=centre)
+    said = WIDGETS["penalty_bias"].update(W=W, strength=strength, centre=centre)
     slope, estimate = penalised_optimum(W, strength, centre)
     assert f"the best slope is {slope:.3f}" in said
     assert f"= {estimate:.3f}." in said
 
 
 def test_a_shift_is_compared_with_the_nearest_stranger():
-    update = PAIRS["pixel_metric"][0].update
+    update = WIDGETS["pixel_metric"].update
     assert "is 0.00 from itself: nearer than" in update(picture=0, shift=0, blur=0.0)
     said = update(picture=0, shift=6, blur=0.0)
     assert "farther away than" in said
