@@ -108,7 +108,7 @@ class Config:
     heads: int = 4
     mlp_dim: int = 512
     dropout: float = 0.0
-    steps: int = 5000
+    steps: int = 8000
     batch_size: int = 64
     learning_rate: float = 1e-3
     warmup: float = 0.1
