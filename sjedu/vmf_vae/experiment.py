@@ -26,6 +26,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor
 
+from sjedu.frechet import frechet_distance
 from sjedu.training import Record, Run, batch_indices
 from sjedu.vmf_vae import quality
 from sjedu.vmf_vae.distribution import VonMisesFisher
@@ -330,9 +331,9 @@ def _pictures(model: VAE, examples: Examples) -> dict[str, float]:
     prior = model.prior(examples.test).sample((len(examples.test),))
     posterior = model.posterior(examples.test).sample()
     return {
-        "frechet": quality.frechet_distance(decoded(prior), features(real)),
-        "frechet reconstructed": quality.frechet_distance(decoded(posterior), features(real)),
-        "frechet real": quality.frechet_distance(features(examples.train), features(real)),
+        "frechet": frechet_distance(decoded(prior), features(real)),
+        "frechet reconstructed": frechet_distance(decoded(posterior), features(real)),
+        "frechet real": frechet_distance(features(examples.train), features(real)),
     }
 
 

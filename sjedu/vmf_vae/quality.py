@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-import scipy.linalg
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
@@ -109,25 +107,6 @@ def feature_classifier(
                 optimizer.step()
                 optimizer.zero_grad()
     return model
-
-
-def frechet_distance(first: Float[Tensor, "n features"], second: Float[Tensor, "m features"]) -> float:
-    """Return ‖m₁ - m₂‖² + tr(C₁ + C₂ - 2 (C₁C₂)^½): the squared 2-Wasserstein distance of fitted normals.
-
-    Raises:
-        ValueError: if a set has fewer than two vectors.
-    """
-    for name, features in (("first", first), ("second", second)):
-        if len(features) < 2:
-            raise ValueError(f"{name}: a covariance needs at least 2 vectors, got {len(features)}")
-    (m1, c1), (m2, c2) = (
-        (f.mean(axis=0), np.atleast_2d(np.cov(f, rowvar=False)))
-        for f in (first.double().cpu().numpy(), second.double().cpu().numpy())
-    )
-    # tr (C₁C₂)^½ from the eigenvalues of C₁^½ C₂ C₁^½, which is symmetric: no complex rounding errors.
-    root = scipy.linalg.sqrtm(c1 + 1e-12 * np.trace(c1) * np.eye(len(c1))).real
-    cross = np.sqrt(np.clip(np.linalg.eigvalsh(root @ c2 @ root), 0, None)).sum()
-    return float(((m1 - m2) ** 2).sum() + np.trace(c1) + np.trace(c2) - 2 * cross)
 
 
 # ---------------------------------------------------------------- the shape of the code

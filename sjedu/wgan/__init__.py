@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sjedu.frechet import frechet_distance
 from sjedu.wgan.clustering import clustering_cost, geometric_median, k_means, k_medians
 from sjedu.wgan.constraints import (
     Constraint,
@@ -34,7 +35,6 @@ from sjedu.wgan.losses import (
 from sjedu.wgan.quality import (
     Classifier,
     distance_to,
-    frechet_distance,
     mid_grey,
     precision_recall,
     train_classifier,

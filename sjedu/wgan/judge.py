@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sjedu.data import Images, load_images
 from sjedu.data.images import ImageSet
+from sjedu.frechet import frechet_distance
 from sjedu.wgan import quality
 from sjedu.wgan.clustering import k_means
 from sjedu.wgan.transport import wasserstein_1
@@ -99,7 +100,7 @@ class PictureJudge:
             made, real = (self.classifier.features(pictures) for pictures in (samples, self.real))
             precision, recall = quality.precision_recall(real, made)
             found = {
-                "frechet": quality.frechet_distance(real, made),
+                "frechet": frechet_distance(real, made),
                 "precision": precision,
                 "recall": recall,
             }

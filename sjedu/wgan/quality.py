@@ -1,9 +1,9 @@
 """How good generated samples are: in a classifier's features, and in pixels.
 
-In features: Fréchet distance (Heusel et al., arXiv 1706.08500), precision and recall (Kynkäänniemi et al., arXiv
-1904.06991). The classifier is trained here, on a named data set, and is not the Inception network: numbers of different
-classifiers do not compare, and each result says whose features it was measured in. In pixels: the share that is neither
-dark nor bright, and the distance to the data or to the centres of a clustering.
+In features: the Fréchet distance (`sjedu.frechet`), precision and recall (Kynkäänniemi et al., arXiv 1904.06991). The
+classifier is trained here, on a named data set, and is not the Inception network: numbers of different classifiers do
+not compare, and each result says whose features it was measured in. In pixels: the share that is neither dark nor
+bright, and the distance to the data or to the centres of a clustering.
 """
 
 from __future__ import annotations
@@ -144,32 +144,6 @@ def _fit(classifier: nn.Module, data: Images, epochs: int, device: torch.device 
 
 
 # ---------------------------------------------------------------- samples as sets of features
-
-
-def frechet_distance(a: Array, b: Array) -> float:
-    """Return ``‖μ_a - μ_b‖² + Tr(A + B - 2 (A½ B A½)½)``: squared ``W₂`` of the Gaussians with their moments.
-
-    A and B are the unbiased covariances. The last trace is the sum of the singular values of ``R_a R_bᵀ``, where R is
-    the triangular factor of the centred samples, ``A = RᵀR``: no root of a matrix, and no complex rounding errors.
-
-    Args:
-        a: features of one sample, (n, features), n ≥ 2.
-        b: of another, (m, features).
-
-    Raises:
-        TypeError: if an argument is not real numbers.
-        ValueError: if it is not 2-D, has fewer than two rows or is not finite, or if there are not as many features.
-    """
-    first, second = _two_samples("a", a, "b", b, least=2)
-    R_a, R_b = (_triangular_factor(sample) for sample in (first, second))
-    means = np.square(first.mean(axis=0) - second.mean(axis=0)).sum()
-    common = np.linalg.svd(R_a @ R_b.T, compute_uv=False).sum()
-    return max(0.0, float(means + np.square(R_a).sum() + np.square(R_b).sum() - 2 * common))
-
-
-def _triangular_factor(sample: np.ndarray) -> np.ndarray:
-    centred = (sample - sample.mean(axis=0)) / np.sqrt(len(sample) - 1)
-    return np.asarray(np.linalg.qr(centred, mode="r"))
 
 
 def precision_recall(real: Array, fake: Array, k: int = 3) -> tuple[float, float]:

@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from torch.distributions import Independent, Normal
@@ -10,7 +9,6 @@ from torch.distributions import Independent, Normal
 from sjedu.vmf_vae import VonMisesFisher, kl_to_uniform
 from sjedu.vmf_vae.quality import (
     feature_classifier,
-    frechet_distance,
     information,
     log_likelihood,
     shuffled_gap,
@@ -86,25 +84,6 @@ def test_a_decoder_that_ignores_its_code_has_no_gap():
     for parameter in model.decoder.net[0].parameters():
         torch.nn.init.zeros_(parameter)
     assert shuffled_gap(model, (torch.rand(50, 4) > 0.5).float()) == 0
-
-
-def test_the_frechet_distance_of_normals():
-    rng = np.random.default_rng(0)
-    first = torch.from_numpy(rng.normal(size=(20_000, 3)))
-    assert frechet_distance(first, first) == pytest.approx(0, abs=1e-4)
-    assert frechet_distance(first, first + 2) == pytest.approx(12, rel=1e-3)
-    assert frechet_distance(first, 3 * first) == pytest.approx(3 * 4, rel=0.05)  # Σ (σ₁ - σ₂)²
-
-
-def test_the_frechet_distance_is_symmetric_and_copes_with_dead_features():
-    rng = np.random.default_rng(0)
-    first, second = (torch.from_numpy(rng.normal(size=(50, 4)) * [1, 2, 0, 1]) for _ in range(2))
-    assert frechet_distance(first, second) == pytest.approx(frechet_distance(second, first), rel=1e-4)
-
-
-def test_a_covariance_needs_two_vectors():
-    with pytest.raises(ValueError, match="second: a covariance needs at least 2 vectors, got 1"):
-        frechet_distance(torch.zeros(5, 2), torch.zeros(1, 2))
 
 
 def test_the_classifier_learns_and_is_the_same_whatever_was_drawn_before():
