@@ -7,10 +7,11 @@
     ring            eight Gaussians in the plane and few critic steps: which constraint helps which loss (C8, C9)
     static          no generator: critics that estimate the distance of two fixed samples (C1, C7, C11)
     landscapes      the same on the ring, with the critics drawn: what the critic explorer shows
-    mnist           "digits" with real pictures and wider networks; so is fashion_mnist
+    mnist           "digits" with pictures of 28x28 and wider perceptrons, minutes on a CPU; so is fashion_mnist
     gpu             CIFAR-10 with residual networks, as in the paper on gradient penalties
     celeba          faces with DCGAN's networks, as in the paper that the article is about
 
+The last two take other pictures by name: ``--preset gpu --dataset mnist``, ``--preset celeba --dataset fashion_mnist``.
 Any other pair of loss and constraint: ``--loss c_transform --constraint none``. Beside the loss, each run notes what
 the critic says of a batch, and the exact distance of that batch.
 """

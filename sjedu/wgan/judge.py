@@ -89,7 +89,8 @@ class PictureJudge:
     def metrics(self, samples: Tensor) -> dict[str, float]:
         """Return what is said of the samples.
 
-        "frechet": distance from the test pictures in the classifier's features; "precision" and "recall" there;
+        "classifier": the share of the test pictures that it names rightly; "frechet": distance from the test pictures
+        in its features; "precision" and "recall" there;
         "batch W1": mean exact distance in pixels of batches of 64 from test batches; "mid-grey": share of pixels
         that are neither dark nor bright; "to data", "to centres": mean distance to the nearest training picture
         and the nearest k-means centre.
@@ -100,6 +101,7 @@ class PictureJudge:
             made, real = (self.classifier.features(pictures) for pictures in (samples, self.real))
             precision, recall = quality.precision_recall(real, made)
             found = {
+                "classifier": self.classifier.accuracy,
                 "frechet": frechet_distance(real, made),
                 "precision": precision,
                 "recall": recall,

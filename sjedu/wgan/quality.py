@@ -81,13 +81,14 @@ def train_classifier(
 ) -> Classifier:
     """Train a classifier on the training pictures of a data set; the same seed and device give the same one.
 
-    Digits of 8x8 pixels get a perceptron with 64 features (a second on a CPU), larger pictures a small convolutional
-    network with 256, which wants a GPU. The random state of torch is left as it was.
+    Digits of 8x8 pixels get a perceptron with 64 features (a second on a CPU), larger grey pictures a convolutional
+    network with 64 (a minute), coloured ones a wider one with 256, which wants a GPU. The random state of torch is left
+    as it was.
 
     Args:
         name: a data set with labels: "digits", "mnist", "fashion_mnist" or "cifar10".
         seed: of the weights and the order of the pictures.
-        epochs: how often each picture is seen; 60 for digits, 10 for the others by default.
+        epochs: how often each picture is seen; by default 60 for digits, 2 for other grey pictures, 10 in colour.
         folder: of data sets, see `sjedu.data.load_images`.
         device: where to train, and where the classifier stays.
 
@@ -97,7 +98,8 @@ def train_classifier(
     train, test = (load_images(name, split, folder=folder) for split in ("train", "test"))
     if len(train.classes) < 2:
         raise ValueError(f"name: {name!r} has no labels to train a classifier on")
-    count = (60 if name == "digits" else 10) if epochs is None else epochs
+    grey = train.images.shape[1] == 1
+    count = (60 if name == "digits" else 2 if grey else 10) if epochs is None else epochs
     if count < 1:
         raise ValueError(f"epochs: got {count}; expected at least 1")
     with torch.random.fork_rng(devices=[]):
@@ -116,7 +118,7 @@ def _untrained(name: str, data: Images) -> nn.Sequential:
     if name == "digits":
         body = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU())
         return nn.Sequential(body, nn.Linear(64, classes))
-    widths = (64, 128, 256)
+    widths = (16, 32, 64) if channels == 1 else (64, 128, 256)
     layers: list[nn.Module] = []
     for inputs, outputs in zip((channels, *widths), widths, strict=False):
         layers += [

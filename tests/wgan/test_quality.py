@@ -107,19 +107,20 @@ def test_the_seed_decides_and_the_random_state_stays():
     assert not torch.equal(first.features(x), third.features(x))
 
 
-def test_larger_pictures_get_a_convolutional_network(monkeypatch):
+@pytest.mark.parametrize(("name", "channels", "features"), [("cifar10", 3, 256), ("mnist", 1, 64)])
+def test_larger_pictures_get_a_convolutional_network(name, channels, features, monkeypatch):
     from sjedu.data import Images
     from sjedu.wgan import quality
 
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(2, (128,), generator=generator)
-    noise = torch.randint(100, (128, 3, 16, 16), generator=generator)
+    noise = torch.randint(100, (128, channels, 16, 16), generator=generator)
     pictures = (noise + 100 * labels[:, None, None, None]).to(torch.uint8)
     made = Images(pictures, labels, ("dark", "bright"), "made up")
     monkeypatch.setattr(quality, "load_images", lambda name, split, folder=None: made)
-    classifier = train_classifier("cifar10", epochs=8)
-    assert classifier.shape == (3, 16, 16)
-    assert classifier.features(pictures[:5] / 255).shape == (5, 256)
+    classifier = train_classifier(name, epochs=24)
+    assert classifier.shape == (channels, 16, 16)
+    assert classifier.features(pictures[:5] / 255).shape == (5, features)
     assert classifier.accuracy > 0.9
 
 
