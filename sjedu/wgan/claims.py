@@ -61,9 +61,13 @@ def _clusters(v: Values) -> Verdict:
     return Verdict.of(near and far, near or far)
 
 
+def _grow_below_one(pairs: Sequence[tuple[float, float]], final: Sequence[float]) -> bool:
+    return all(early < late for early, late in pairs) and max(final) < 1
+
+
 def _incomplete(v: Values) -> Verdict:
-    grows = all(early < late for early, late in v["growth"])
-    return Verdict.of(grows and max(v["final"]) < 1, grows)
+    replacement = _grow_below_one(v["untrained"], v["final"])
+    return Verdict.of(replacement and _grow_below_one(v["ten_steps"], v["final"]), replacement)
 
 
 def _helps(v: Values) -> Verdict:
@@ -149,9 +153,10 @@ CLAIMS = (
         "C7",
         "In practice the maximum is never reached: an estimate grows with the critic's steps, and stays below.",
         f"{ARTICLE}, second argument",
-        "GP and c-transform on the three pairs of digits: reproduced if each estimate / exact is higher after"
-        " 1500 steps"
-        " than untrained (GP's first, and f = 0), and below 1; partly if only higher.",
+        "GP and c-transform on the three pairs of digits. Stated before the runs: each estimate / exact grows from 10"
+        " steps to the last, and ends below 1. Added after the runs, because that holds a batch against the whole"
+        " sample: each is higher after the last step than untrained (GP's first, and f = 0), and ends below 1. A rule"
+        " that comes after the runs earns no full verdict: reproduced if both hold, partly if only the added one.",
         _incomplete,
     ),
     Claim(
@@ -344,21 +349,35 @@ def clusters(records: Sequence[Record]) -> Measured:
 
 def incomplete(records: Sequence[Record]) -> Measured:
     """Measure C7 on the fixed samples of digits."""
-    growth: dict[str, list[tuple[float, float]]] = {"gp": [], "c-transform": []}
-    for record in (r for pair in DIGITS for r in static_records(records, pair)):
-        exact = record.metrics["exact"]["mean"]
-        _, noted = record.curve("gp:10")
-        growth["gp"].append((noted[0] / exact, record.metrics["gp:10"]["mean"] / exact))
-        untrained = record.metrics["zero"]["mean"] / exact
-        growth["c-transform"].append((untrained, record.metrics["c_transform"]["mean"] / exact))
-    means = {name: np.mean(pairs, axis=0) for name, pairs in growth.items()}
+    found = [r for pair in DIGITS for r in static_records(records, pair)]
+    # How much of the exact distance of the whole samples each critic says: at three times, of each record.
+    said = {name: np.array([_course(r, name) for r in found]) for name in ("gp:10", "c_transform")}
+    untrained, ten, final = np.concatenate([*said.values()]).T
+    told = {"gp:10": "GP", "c_transform": "c-transform"}
+    grown = {told[name]: np.sum(course[:, 1] < course[:, 2]) for name, course in said.items()}
     return {
-        "text": "; ".join(f"{name} {abs(early):.2f} → {late:.2f}" for name, (early, late) in means.items()),
-        "why": "The c-transform has little room to grow: what it says before it learnt anything, with f = 0, is"
-        " most of it.",
-        "growth": [pair for pairs in growth.values() for pair in pairs],
-        "final": [late for pairs in growth.values() for _, late in pairs],
+        "text": "; ".join(
+            f"{told[name]} untrained {abs(course[:, 0].mean()):.2f}, after 10 steps (batch) {abs(course[:, 1].mean()):.2f},"
+            f" at last {course[:, 2].mean():.2f}"
+            for name, course in said.items()
+        ),
+        "why": "By the rule stated first, "
+        + ", ".join(f"{name} grows in {count} of {len(found)} runs" for name, count in grown.items())
+        + ": batches of 64 are farther apart than 800 points, so that the c-transform seems to fall. By the added rule"
+        " it grows, but has little room: what it says before it learnt anything, with f = 0, is most of it.",
+        "untrained": list(zip(untrained.tolist(), final.tolist(), strict=True)),
+        "ten_steps": list(zip(ten.tolist(), final.tolist(), strict=True)),
+        "final": final.tolist(),
     }
+
+
+def _course(record: Record, name: str) -> tuple[float, float, float]:
+    """What a critic says: untrained, after 10 steps on a batch, and at last on the samples; over their distance."""
+    exact = record.metrics["exact"]["mean"]
+    steps, noted = record.curve(name)
+    untrained = noted[0] if name == "gp:10" else record.metrics["zero"]["mean"]
+    ten = noted[min(range(len(steps)), key=lambda i: abs(steps[i] + 1 - 10))]
+    return untrained / exact, ten / exact, record.metrics[name]["mean"] / exact
 
 
 def helps(records: Sequence[Record]) -> Measured:
