@@ -357,8 +357,9 @@ def incomplete(records: Sequence[Record]) -> Measured:
     grown = {told[name]: np.sum(course[:, 1] < course[:, 2]) for name, course in said.items()}
     return {
         "text": "; ".join(
-            f"{told[name]} untrained {abs(course[:, 0].mean()):.2f}, after 10 steps (batch) {abs(course[:, 1].mean()):.2f},"
-            f" at last {course[:, 2].mean():.2f}"
+            "{} untrained {:.2f}, after 10 steps (batch) {:.2f}, at last {:.2f}".format(
+                told[name], *course.mean(axis=0).round(2) + 0.0
+            )
             for name, course in said.items()
         ),
         "why": "By the rule stated first, "
