@@ -3,7 +3,7 @@
 from sjedu.roformer.config import RoFormerConfig
 from sjedu.roformer.masks import causal_mask, padding_mask, prefix_mask
 from sjedu.roformer.model import Cache, LanguageModel, RoFormer
-from sjedu.roformer.pooling import Pooling, sentence_vectors
+from sjedu.roformer.pooling import Pooling, pool_states, sentence_vectors
 from sjedu.roformer.rotary import rotate, rotation_table
 from sjedu.roformer.tokenizer import Batch, Tokenizer
 from sjedu.roformer.weights import (
@@ -30,6 +30,7 @@ __all__ = [
     "load_small",
     "load_tokenizer",
     "padding_mask",
+    "pool_states",
     "prefix_mask",
     "rotate",
     "rotation_table",

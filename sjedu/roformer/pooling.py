@@ -1,4 +1,4 @@
-"""One vector for a text, in the four ways of the article 《无监督语义相似度哪家强？》 (kexue.fm/archives/8321)."""
+"""One vector for a text, in the ways of the article 《无监督语义相似度哪家强？》 (kexue.fm/archives/8321)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sjedu.roformer.model import RoFormer
 
-Pooling: TypeAlias = Literal["pooler", "cls", "mean", "first_last"]
+Pooling: TypeAlias = Literal["pooler", "linear", "cls", "mean", "first_last"]
 
 
 def sentence_vectors(
@@ -24,6 +24,7 @@ def sentence_vectors(
     """Return a vector for each text.
 
     - "pooler" (P1): the first token, through the pooler's dense layer and tanh.
+    - "linear": the same without tanh, as RoFormer-Sim was trained.
     - "cls" (P2): the first token of the last layer.
     - "mean" (P3): the mean over the last layer's tokens.
     - "first_last" (P4): the mean of the first block's and the last block's means.
@@ -32,26 +33,46 @@ def sentence_vectors(
         model: the encoder.
         ids: of the tokens, padded behind.
         lengths: of the texts.
-        pooling: one of the four.
+        pooling: one of these.
         mask: who sees whom; by default each text sees itself without its padding.
 
     Raises:
-        ValueError: if there is no such pooling, or "pooler" is asked of a model without one.
+        ValueError: if there is no such pooling, or "pooler" or "linear" is asked of a model without one.
     """
-    if pooling not in get_args(Pooling):
-        raise ValueError(f"pooling must be one of {', '.join(get_args(Pooling))}, got {pooling!r}")
+    _check(model, pooling)
     inside = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
     states = model.hidden_states(ids, mask=inside[:, None] if mask is None else mask)
+    return pool_states(model, states, lengths, pooling)
+
+
+def pool_states(
+    model: RoFormer,
+    states: list[Float[Tensor, "batch tokens hidden"]],
+    lengths: Int64[Tensor, " batch"],
+    pooling: Pooling = "cls",
+) -> Float[Tensor, "batch hidden"]:
+    """Return a vector for each text from all its hidden states, of which the first `lengths` tokens count.
+
+    Arguments and errors as in `sentence_vectors`; of a source with its target, the length is the source's.
+    """
+    _check(model, pooling)
+    inside = torch.arange(states[-1].shape[1], device=lengths.device) < lengths[:, None]
     if pooling == "cls":
         return states[-1][:, 0]
-    if pooling == "pooler":
-        if model.pooler is None:
-            raise ValueError("pooling 'pooler' needs a model with one: config.pooler is False")
-        pooled: Tensor = torch.tanh(model.pooler(states[-1][:, 0]))
-        return pooled
+    if pooling in ("pooler", "linear"):
+        assert model.pooler is not None
+        pooled: Tensor = model.pooler(states[-1][:, 0])
+        return torch.tanh(pooled) if pooling == "pooler" else pooled
     if pooling == "mean":
         return _mean(states[-1], inside)
     return (_mean(states[1], inside) + _mean(states[-1], inside)) / 2
+
+
+def _check(model: RoFormer, pooling: str) -> None:
+    if pooling not in get_args(Pooling):
+        raise ValueError(f"pooling must be one of {', '.join(get_args(Pooling))}, got {pooling!r}")
+    if pooling in ("pooler", "linear") and model.pooler is None:
+        raise ValueError(f"pooling {pooling!r} needs a model with a pooler: config.pooler is False")
 
 
 def _mean(states: Tensor, inside: Tensor) -> Tensor:

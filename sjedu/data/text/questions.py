@@ -243,15 +243,23 @@ def sample_question(rng: random.Random, level: Level = "train") -> Question:
     return rng.choice(_of_level(level))
 
 
-def write_question(question: Question, rng: random.Random, *, politeness: float = 0.5) -> str:
+def write_question(
+    question: Question, rng: random.Random, *, politeness: float = 0.5, form: str | None = None
+) -> str:
     """Ask it in one of its ways; `parse_question` is the inverse.
 
     Args:
         question: the meaning.
         rng: chooses the words.
         politeness: probability of a beginning like 请问, and of an end like 呢 or 谢谢.
+        form: one of its `family`, where the way is not left to chance.
+
+    Raises:
+        ValueError: if the form is none of its family.
     """
-    core = rng.choice(_INTENTS[question.kind][question.intent]).format(question.entity)
+    if form is not None and form not in family(question):
+        raise ValueError(f"form must be one of {', '.join(family(question))}, got {form!r}")
+    core = rng.choice(family(question)) if form is None else form
     before = rng.choice(_PREFIXES[1:]) if rng.random() < politeness else ""
     after = rng.choice(_SUFFIXES[1:]) if rng.random() < politeness else ""
     return before + core + after
