@@ -6,7 +6,7 @@ and two are for tests only::
     questions     strict   the same question (like LCQMC)
     graded        graded   0 to 3, as `sjedu.data.text.grade` has it (like STS-B); yes from `CUT` on
     statements    strict   the same meaning; a no is another subject, colour, frame or entity, never a negation
-    topics        loose    about the same thing, whatever is said of it, negated or not (like a careless ATEC)
+    topics        loose    about the same thing, whatever is said of it, also a no of a yes (a careless ATEC)
     adversarial   strict   the yes share few characters, the no many (like PAWS-X); no negation
     nli           classes  entailment, neutral, contradiction; the only set that tells a negation
     negation      strict   test only: the same meaning against its opposite
@@ -357,9 +357,9 @@ def _topics(rng: random.Random, held_out: bool, number: int) -> Drawn:
 
 
 def _other_about(rng: random.Random, statement: Statement, held_out: bool, *, same: bool) -> Statement:
-    """Return a statement about the same entity, half of them the same or its opposite, or about another."""
+    """Return a statement about the same entity, half of the time the same one, or a statement about another."""
     if same and rng.random() < 0.5:
-        return rng.choice((statement, _flipped(statement)))
+        return statement
     if same:
         return rng.choice(_statements_about(held_out, statement.entity) or (statement,))
     while same_topic(statement, other := _statement(rng, held_out)):
