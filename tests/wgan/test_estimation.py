@@ -35,10 +35,11 @@ def test_critics_learn_the_distance_in_the_plane():
         config(steps=150, learning_rate=5e-3, critics=("gp:10", "c_transform", "clip:0.01")), progress=False
     ).metrics
     exact = metrics["exact"]["mean"]
-    # Untrained, the first and the last say 0.0, and the c-transform says what f = 0 says.
-    assert 0.3 < metrics["gp:10"]["mean"] / exact < 1.1
-    assert metrics["zero"]["mean"] + 0.01 < metrics["c_transform"]["mean"] <= exact
-    assert metrics["clip:0.01"]["mean"] / exact < 0.05
+    # Over three seeds 0.38 to 0.89; 0.04 to 0.07 above f = 0; and 0.0003. Untrained, the first and the last say 0.0,
+    # and the c-transform says what f = 0 says; without their constraints, the first and the last say 100 and more.
+    assert 0.2 < metrics["gp:10"]["mean"] / exact < 1.3
+    assert metrics["zero"]["mean"] + 0.02 < metrics["c_transform"]["mean"] <= exact
+    assert 0 < metrics["clip:0.01"]["mean"] / exact < 0.05
     assert metrics["c_transform"]["lipschitz"] == pytest.approx(1, abs=1e-4)
 
 
@@ -54,8 +55,9 @@ def test_on_a_known_population_the_penalty_is_near_and_the_transform_is_not():
     )
     metrics = estimate(numbers, progress=False).metrics
     assert metrics["population"]["mean"] == 1
+    # Over three seeds 0.91 to 1.01 and 3.81 to 3.84; untrained 0.0, and what f = 0 says; without the penalty 3000.
     assert metrics["gp:10"]["mean"] == pytest.approx(1, abs=0.3)
-    assert metrics["c_transform"]["mean"] > 2.5
+    assert metrics["c_transform"]["mean"] > metrics["zero"]["mean"] + 0.05 > 2.5
     # Of the mean of 20 batches, at four standard errors; one batch of 64 deviates by sqrt(2 / 64).
     assert metrics["oracle"]["mean"] == pytest.approx(1, abs=4 * np.sqrt(2 / 64 / 20))
     assert metrics["exact"]["mean"] > metrics["c_transform"]["mean"]

@@ -27,23 +27,28 @@ def config(preset="cpu", **numbers):
     return dataclasses.replace(PRESETS[preset], **numbers)
 
 
-def test_a_constraint_makes_the_non_saturating_game_find_modes():
-    numbers = config("ring", constraint="zero_gp", strength=0.5, steps=600, samples=500)
-    metrics = train(numbers, progress=False).metrics
-    # An untrained generator finds none: it covers the middle of the ring.
-    assert metrics["modes"] >= 4
-    assert metrics["near"] > 0.05
-    assert "ratio" not in metrics  # this critic estimates another divergence
+def last_distances(record):
+    """The mean of the last five exact distances of a batch, which one batch is too noisy for."""
+    return np.mean(record.curve("batch")[1][-5:])
+
+
+def test_a_constraint_keeps_the_wasserstein_game_on_the_ring():
+    numbers = config("ring", loss="wasserstein", constraint="zero_gp", strength=0.5, steps=800, samples=50)
+    # Over four seeds 0.7 to 1.2 with the constraint and 2.5 to 4.3 without; untrained 1.9.
+    assert last_distances(train(numbers, progress=False)) < 1.5
+    assert last_distances(train(dataclasses.replace(numbers, constraint="none"), progress=False)) > 1.9
 
 
 def test_exact_transport_lowers_the_batch_distance_and_blurs():
     record = train(config(steps=250, width=128, learning_rate=1e-3, **NO_CRITIC), progress=False)
     _, batch = record.curve("batch")
-    assert batch[-1] < 0.9 * batch[0]
+    assert batch[-1] < 0.7 * batch[0]  # over three seeds 0.5; untrained 1.0
     assert record.metrics["ratio"] == pytest.approx(1, abs=1e-4)
-    # 64 real digits have 1.85 and a share of mid-grey of 0.23; centres of clusters 1.69 and 0.29.
-    assert record.metrics["batch W1"] < 1.85
-    assert record.metrics["mid-grey"] > 0.29
+    # 64 real digits have 1.85 and a share of mid-grey of 0.23, centres of clusters 1.69 and 0.29; a gradient penalty
+    # ends at 2.15 and 0.16, and an untrained generator is at 3.4 and grey all over. Over three seeds 1.71 to 1.73 and
+    # 0.39 to 0.41.
+    assert record.metrics["batch W1"] < 1.8
+    assert 0.3 < record.metrics["mid-grey"] < 0.5
 
 
 def test_the_transform_follows_the_batch_distance_from_below():
@@ -55,6 +60,9 @@ def test_the_transform_follows_the_batch_distance_from_below():
     )
     said, exact = (np.array(record.curve(name)[1]) for name in ("estimate", "batch"))
     assert (said <= exact + 1e-5).all()  # weak duality
+    assert exact[-1] < 0.8 * exact[0]  # over three seeds 0.64; untrained 1.0
+    # Over three seeds 0.999 and 0.95; with a gradient penalty 0.1 and 0.75. Untrained, the correlation is 0.5, since
+    # batches differ a little.
     assert record.metrics["correlation"] > 0.9
     assert 0.85 < record.metrics["ratio"] <= 1
 
