@@ -2,7 +2,8 @@
 
 `accumulate` encodes the batch in micro-batches without a graph, takes ``h̃ = ∂L/∂h`` from the loss of all
 embeddings, and encodes once more, with a graph, to backpropagate ``⟨h, h̃⟩`` micro-batch by micro-batch. The second
-pass draws what the first one drew (`RandomState`), so dropout keeps it exact.
+pass draws what the first one drew (`RandomState`), so dropout keeps it exact. It walks in the order of the first: one
+state for each encoder is enough.
 """
 
 from __future__ import annotations
@@ -136,12 +137,12 @@ def uses_batch_statistics(layer: BatchNorm) -> bool:
 
 
 class _Tower:
-    """One encoder with its inputs in micro-batches, its embeddings, and what it drew for each."""
+    """One encoder with its inputs in micro-batches, its embeddings, and where its draws began."""
 
     def __init__(self, encoder: Encoder, chunks: list[Inputs]) -> None:
         self.encoder = encoder
         self.chunks = chunks
-        self.states: list[RandomState] = []
+        self.beginning: RandomState | None = None
         self.embeddings: list[Tensor] = []
         self.gradients: Sequence[Tensor] = ()
 
@@ -159,14 +160,13 @@ class _Tower:
 
     def encode(self, devices: Sequence[torch.device]) -> None:
         """First pass: remember the state of the generators, then the embeddings, chunk by chunk."""
-        for chunk in self.chunks:
-            self.states.append(RandomState.now(devices))
-            self.embeddings.append(self._embed(chunk).detach())
+        self.beginning = RandomState.now(devices)
+        self.embeddings = [self._embed(chunk).detach() for chunk in self.chunks]
 
     def backward(self, k: int, replay: bool) -> None:
-        """Second pass: the same chunk with its graph, and ⟨h, h̃⟩ through it."""
-        if replay:
-            self.states[k].restore()
+        """Second pass, chunk by chunk: the same with its graph, and ⟨h, h̃⟩ through it."""
+        if replay and k == 0 and self.beginning is not None:
+            self.beginning.restore()
         with torch.enable_grad():
             found = self._embed(self.chunks[k])
         if not found.requires_grad:

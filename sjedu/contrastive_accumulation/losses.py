@@ -1,12 +1,13 @@
 """InfoNCE whose memory grows with the batch, not with its square.
 
 `info_nce` covers the forms in use: one tower (SimCLR, SimCSE, SimBERT) with itself left out, two towers (CLIP,
-retrieval), rows only or symmetric, with pairs masked, and with a temperature that may be learned. It walks twice
-over blocks of rows of the similarity matrix and never holds more than one of them.
+retrieval), rows only or symmetric, with pairs masked, and with a temperature that may be learned. It walks over
+blocks of rows of the similarity matrix, and never holds more than one of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -42,7 +43,8 @@ def info_nce(
     unless ``positives`` says otherwise.
 
     Memory, forward and backward: O((n + m) dim + m · block); time as for the whole matrix. The gradient is the
-    closed form of the lesson's section 2, computed block by block; logits are at least float32.
+    closed form of the lesson's section 2, computed block by block, together with the loss; logits are at least
+    float32.
 
     Args:
         u: queries, or the whole batch.
@@ -94,6 +96,10 @@ class _Pairing(NamedTuple):
             logits.diagonal(start).fill_(_NEVER)
         return logits
 
+    def transposed(self) -> _Pairing:
+        """Return the pairing of columns with rows, for two towers whose row i belongs to column i."""
+        return self if self.mask is None else self._replace(mask=self.mask.mT)
+
 
 def _dense(u: Tensor, keys: Tensor, scale: Tensor, pairing: _Pairing) -> Tensor:
     """The definition, under autograd."""
@@ -105,59 +111,74 @@ def _dense(u: Tensor, keys: Tensor, scale: Tensor, pairing: _Pairing) -> Tensor:
 
 
 class _Streamed(torch.autograd.Function):
-    """The same sum in two sweeps over blocks of rows.
+    """The same sum and its derivatives, from one block of rows after the other.
 
-    The first sweep needs of each block its row log-sum-exp, and adds its columns to running ones; the second
-    rebuilds each block, turns it into G = ∂L/∂s, and adds G v, Gᵀ u and Σ G s to the derivatives.
+    A block holds all that the losses of its rows need, so its G = ∂L/∂s is made on the spot, adds G v, Gᵀ u and
+    Σ G s to the derivatives, and is forgotten. Columns run through all blocks: where they have losses too, a first
+    sweep finds their log-sum-exps. Nothing is left to the backward pass but a factor.
     """
 
     @staticmethod
     def forward(ctx: Any, u: Tensor, keys: Tensor, scale: Tensor, pairing: _Pairing, block: int) -> Tensor:
         rows = u.new_empty(len(u))
-        columns = u.new_full((len(keys),), _NEVER) if pairing.symmetric else u.new_empty(0)
-        buffer = u.new_empty(min(block, len(u)), len(keys))
-        for start in range(0, len(u), block):
-            part = u[start : start + block]
-            logits = torch.mm(part, keys.mT, out=buffer[: len(part)]).mul_(scale)
-            pairing.rule_out(logits, start)
-            torch.logsumexp(logits, dim=1, out=rows[start : start + block])
-            if pairing.symmetric:
-                columns = torch.logaddexp(columns, torch.logsumexp(logits, dim=0))
+        columns = _log_sum_exps(keys, u, scale, pairing.transposed(), block) if pairing.symmetric else None
+        differentiate = any(ctx.needs_input_grad)
+        towards_u, towards_keys = torch.empty_like(u), keys.new_zeros(keys.shape[::-1])
+        for here, logits in _blocks(u, keys, scale, pairing, block):
+            by_columns = None if columns is None else (logits - columns).exp_()
+            rows[here] = _to_probabilities(logits)
+            if differentiate:
+                G = _less_positives(logits, by_columns, pairing.target[here])
+                torch.mm(G, keys, out=towards_u[here])
+                towards_keys.addmm_(u[here].mT, G)  # transposed: a product with Gᵀ takes longer
         hits = torch.linalg.vecdot(u, keys[pairing.target]) * scale
         total: Tensor = (rows - hits).sum()
-        if pairing.symmetric:
+        if columns is not None:
             total = (total + (columns - hits).sum()) / 2
-        ctx.save_for_backward(u, keys, scale, rows, columns)
-        ctx.pairing, ctx.block = pairing, block
+            towards_u, towards_keys = towards_u.div_(2), towards_keys.div_(2)
+        towards_scale = torch.linalg.vecdot(towards_u, u).sum()  # Σ_ij G_ij ⟨u_i, v_j⟩
+        ctx.save_for_backward(towards_u, towards_keys.mT.contiguous(), scale, towards_scale)
         return total
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        u, keys, scale, rows, columns = ctx.saved_tensors
-        pairing: _Pairing = ctx.pairing
-        symmetric = pairing.symmetric
-        share = upstream / 2 if symmetric else upstream
-        towards_u, towards_keys = torch.empty_like(u), torch.zeros_like(keys)
-        buffer = u.new_empty(min(ctx.block, len(u)), len(keys))
-        spare = torch.empty_like(buffer) if symmetric else buffer
-        for start in range(0, len(u), ctx.block):
-            here = slice(start, start + ctx.block)
-            part = u[here]
-            G = torch.mm(part, keys.mT, out=buffer[: len(part)]).mul_(scale)
-            pairing.rule_out(G, start)
-            if symmetric:
-                by_column = torch.sub(G, columns, out=spare[: len(part)]).exp_()
-            G.sub_(rows[here, None]).exp_()
-            if symmetric:
-                G.add_(by_column)
-            hit = pairing.target[here, None]
-            G.scatter_add_(1, hit, G.new_full((1, 1), -2.0 if symmetric else -1.0).expand_as(hit))
-            torch.mm(G, keys, out=towards_u[here])
-            towards_keys.addmm_(G.mT, part)
-        towards_scale = (towards_u * u).sum() * share  # Σ_ij G_ij ⟨u_i, v_j⟩
-        factor = share * scale
-        return towards_u.mul_(factor), towards_keys.mul_(factor), towards_scale, None, None
+        towards_u, towards_keys, scale, towards_scale = ctx.saved_tensors
+        factor = upstream * scale
+        return towards_u * factor, towards_keys * factor, towards_scale * upstream, None, None
+
+
+def _blocks(
+    u: Tensor, keys: Tensor, scale: Tensor, pairing: _Pairing, block: int
+) -> Iterator[tuple[slice, Tensor]]:
+    """Yield some rows and their logits at a time, all of them in the same memory."""
+    buffer = u.new_empty(min(block, len(u)), len(keys))
+    for start in range(0, len(u), block):
+        part = u[start : start + block] * scale
+        logits = torch.mm(part, keys.mT, out=buffer[: len(part)])
+        yield slice(start, start + block), pairing.rule_out(logits, start)
+
+
+def _to_probabilities(logits: Tensor) -> Tensor:
+    """Turn each row, in place, into its softmax; return the log-sum-exps."""
+    highest = logits.amax(dim=1, keepdim=True)
+    total = logits.sub_(highest).exp_().sum(dim=1, keepdim=True)
+    logits.div_(total)
+    return total.log_().add_(highest).squeeze(1)
+
+
+def _log_sum_exps(u: Tensor, keys: Tensor, scale: Tensor, pairing: _Pairing, block: int) -> Tensor:
+    blocks = _blocks(u, keys, scale, pairing, block)
+    return torch.cat([_to_probabilities(logits) for _, logits in blocks])
+
+
+def _less_positives(by_rows: Tensor, by_columns: Tensor | None, target: Tensor) -> Tensor:
+    """Return, in the memory of the first, G: the probabilities less 1 at the positives, for rows and for columns."""
+    if by_columns is not None:
+        by_rows += by_columns
+    hit = target[:, None]
+    sides = 1.0 if by_columns is None else 2.0
+    return by_rows.scatter_add_(1, hit, by_rows.new_full((1, 1), -sides).expand_as(hit))
 
 
 # ---------------------------------------------------------------- arguments

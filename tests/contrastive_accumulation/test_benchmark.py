@@ -21,6 +21,7 @@ def test_every_contestant_is_measured_and_exact(tmp_path):
     assert {"full batch", "sjedu", "GradCache's scheme", "checkpointed"} <= set(step)
     for name, row in step.items():
         assert f"{name} " in done.stdout
-        assert row["relative_error"] < 1e-9
         assert row["milliseconds"] > 0
+        assert row["ratio_to_bound"] > 0
+        assert name == "two passes alone" or row["relative_error"] < 1e-9
     assert {row["name"] for row in found["rows"] if row["part"] == "loss"} == {"autograd", "sjedu, streamed"}
