@@ -101,7 +101,8 @@ def head_score(
 ) -> np.ndarray:
     if symmetric:
         w1 = w2 = (w1 + w2) / 2
-    return np.concatenate([u, v, np.abs(u - v)], axis=-1) @ np.concatenate([w1, w2, w3])
+    score: np.ndarray = np.concatenate([u, v, np.abs(u - v)], axis=-1) @ np.concatenate([w1, w2, w3])
+    return score
 
 
 def _head_inputs() -> tuple[np.ndarray, ...]:
@@ -315,7 +316,7 @@ def bootstrap_interval(
     scores: np.ndarray, labels: np.ndarray, samples: int = 400, level: float = 0.95, seed: int = 0
 ) -> tuple[float, float]:
     rng = np.random.default_rng(seed)
-    found = []
+    found: list[float] = []
     while len(found) < samples:
         drawn = rng.integers(0, len(scores), len(scores))
         if len(set(labels[drawn])) > 1:  # else undefined: draw again

@@ -4,6 +4,7 @@
 
     start       the model before any label: pairs mined by overlap, contrast and generation (lesson 6 in small)
     cpu         one objective on the embedded sets, from that model (C1 to C5, C8, C9)
+    nli         the same for longer: does the inference data bring the negation? (C5)
     quick       the same in a few seconds, for notebook and tests
     distil      the article's way to the end: labels, then distillation that keeps generation (C6, C7)
     small       the same from lesson 6's small RoFormer-Sim
@@ -26,7 +27,6 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 import torch
-from safetensors.torch import save_file
 from torch.optim.lr_scheduler import OneCycleLR
 
 from sjedu.data.text import corpus_characters
@@ -34,6 +34,7 @@ from sjedu.roformer import LanguageModel, RoFormerConfig, Tokenizer
 from sjedu.roformer import load_small as load_pretrained
 from sjedu.roformer_sim import RoFormerSim
 from sjedu.roformer_sim import load_small as load_roformer_sim
+from sjedu.supervised_similarity.card import write_card
 from sjedu.supervised_similarity.heads import ARTICLE_PARTS, Heads, Part
 from sjedu.supervised_similarity.learning import (
     Objective,
@@ -177,6 +178,7 @@ PRESETS: dict[str, Config] = {
     "start": Config(
         study="start", objective="mined", start="fresh", steps=3000, written=60, learning_rate=2e-3
     ),
+    "nli": dataclasses.replace(_CPU, study="nli", steps=400),
     "quick": Config(study="quick", train_size=600, test_size=200, steps=60, batch_size=48),
     "distil": _DISTIL,
     "small": dataclasses.replace(_DISTIL, study="small", start="small", learning_rate=5e-4, distil_rate=5e-4),
@@ -276,9 +278,14 @@ def train(
             metrics["student"] = measure(student, tests, config.written)
         if config.objective == "head":
             metrics["reading"] = read_heads(model, heads, tests)
+        if config.objective == "mined":
+            source = f"{len(pairs)} pairs of the embedded corpus, mined by overlap"
+        else:
+            source = "; ".join(s.source for s in sets)
+        record = run.finish(metrics, name=config.name, data=source)
         if directory is not None and run.is_main:
-            save(Path(directory), model, heads, student if config.distil_steps else None)
-        return run.finish(metrics, name=config.name, data="; ".join(s.source for s in sets))
+            save(Path(directory), record, model, student if config.distil_steps else None)
+        return record
 
 
 # ---------------------------------------------------------------- data
@@ -409,12 +416,12 @@ def build_heads(config: Config, model: RoFormerSim, sets: Sequence[PairSet]) -> 
     return Heads(classes, model.encoder.config.hidden_size, config.parts, shared=config.shared_head)
 
 
-def save(directory: Path, model: RoFormerSim, heads: Heads, student: RoFormerSim | None) -> None:
-    """Write the weights of the model, of its heads, and of the student if there is one."""
-    model.save_pretrained(directory / "model", dtype=torch.float16)
-    save_file(heads.state_dict(), directory / "model" / "heads.safetensors")
-    if student is not None:
-        student.save_pretrained(directory / "student", dtype=torch.float16)
+def save(directory: Path, record: Record, model: RoFormerSim, student: RoFormerSim | None) -> None:
+    """Write the weights of the model, and of the student if there is one, each with its card."""
+    for name, measured, each in (("model", "after", model), ("student", "student", student)):
+        if each is not None:
+            each.save_pretrained(directory / name, dtype=torch.float16)
+            write_card(directory / name, record, measured)
 
 
 def _schedule(optimizer: torch.optim.Optimizer, rate: float, steps: int, warmup: float) -> OneCycleLR:

@@ -68,8 +68,8 @@ def pair_explorer_figure() -> tuple[Figure, str]:
     ax.set_yticklabels(_IN_ENGLISH)
     ax.legend(loc="lower left", fontsize=9)
     return fig, (
-        "The article's ten pairs: their cosines before labels, in the model taught by heads and in its student, and what"
-        " the article gives for its own fine-tuned model."
+        "The article's ten pairs: their cosines before labels, in the model taught by heads and in its student, and"
+        " what the article gives for its own fine-tuned model."
     )
 
 
@@ -202,8 +202,8 @@ def loss_landscape_scene() -> Scene:
         dot.set_data([wanted], [float(values.min())])
         squared, far, margin = map(_number, best)
         return (
-            f"Where {p:.0%} of such pairs are marked alike, (i) wants the cosine {squared}, (ii) {far}, (iii) {margin}; a"
-            f" head that gives their topic the score {_number(topic)} wants {_number(wanted)}."
+            f"Where {p:.0%} of such pairs are marked alike, (i) wants the cosine {squared}, (ii) {far}, (iii) {margin};"
+            f" a head that gives their topic the score {_number(topic)} wants {_number(wanted)}."
         )
 
     return Scene(fig, [*lines, *dots, curve, dot], update)
