@@ -18,7 +18,7 @@ from sjedu.wgan.clustering import k_means
 from sjedu.wgan.transport import wasserstein_1
 
 #: More pictures than this nobody compares with; centres and nearest neighbours of more are slow to find.
-MOST = 10_000
+MOST = 5_000
 CENTRES = 64  # of k-means, as many as a batch has pictures
 
 
