@@ -305,11 +305,10 @@ class HypersphericalUniform(Distribution):
         """Return the distribution with a larger batch shape."""
         new: HypersphericalUniform = self._get_checked_instance(HypersphericalUniform, _instance)  # type: ignore[no-untyped-call]
         new.dim, new._like = self.dim, self._like
-        super(HypersphericalUniform, new).__init__(
-            _broadcast(self.batch_shape, torch.Size(batch_shape)),
-            self.event_shape,
-            validate_args=False,
-        )
+        wider = (
+            torch.empty(self.batch_shape, device="meta").expand(batch_shape).shape
+        )  # or an error that says why not
+        super(HypersphericalUniform, new).__init__(wider, self.event_shape, validate_args=False)
         new._validate_args = self._validate_args
         return new
 
@@ -339,6 +338,9 @@ class HypersphericalUniform(Distribution):
     def entropy(self) -> Tensor:
         """Return ``log|S^(d-1)|``, nats."""
         return self._like.new_full(self.batch_shape, log_sphere_area(self.dim))
+
+    def __repr__(self) -> str:
+        return f"HypersphericalUniform(dim: {self.dim})"
 
     def rsample(self, sample_shape: Shape = _EMPTY) -> Tensor:
         """Draw normalised normal vectors, (*sample, *batch, d); there is nothing to differentiate in."""
