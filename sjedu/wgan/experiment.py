@@ -7,7 +7,7 @@
     ring            eight Gaussians in the plane and few critic steps: which constraint helps which loss (C8, C9)
     static          no generator: critics that estimate the distance of two fixed samples (C1, C7, C11)
     landscapes      the same on the ring, with the critics drawn: what the critic explorer shows
-    mnist           "digits" with pictures of 28x28 and wider perceptrons, minutes on a CPU; so is fashion_mnist
+    mnist           "digits" with pictures of 28x28, in a size for a CPU; so is fashion_mnist
     gpu             CIFAR-10 with residual networks, as in the paper on gradient penalties
     celeba          faces with DCGAN's networks, as in the paper that the article is about
 
@@ -119,7 +119,7 @@ class Config:
 
 
 _CPU = Config()
-_PICTURES = dataclasses.replace(_CPU, study="mnist", dataset="mnist", width=512, latent=32, steps=1500)
+_PICTURES = dataclasses.replace(_CPU, study="mnist", dataset="mnist", latent=32, steps=1000)
 
 PRESETS: dict[str, Config | StaticConfig] = {
     "cpu": _CPU,
