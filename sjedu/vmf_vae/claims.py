@@ -441,8 +441,8 @@ def low_dimension(records: Sequence[Record]) -> Measured:
     fixed = ", ".join(f"{gap:+.2f}" for gap in same.values()).replace("-", "−")
     return {
         "text": f"bound better by {gaps} nats for m = 2, 3, 4, 8",
-        "why": "It fails at the upper end: there one κ has to serve all directions. And the convention matters: with κ = 20"
-        f" fixed and the same ambient dimension 2, 4, 8 the sphere is ahead by {fixed} nats.",
+        "why": "It fails at the upper end: there one κ has to serve all directions. And the convention matters: with"
+        f" κ = 20 fixed and the same ambient dimension 2, 4, 8 the sphere is ahead by {fixed} nats.",
         "leads": leads,
     }
 
