@@ -220,8 +220,7 @@ def condition(records: Sequence[Record], objective: str, labels: tuple[float, fl
 
 
 def objectives_table(records: Sequence[Record]) -> Table:
-    """Return every objective under every kind of labels: mean Spearman × 100 over the yes-or-no sets, ±"
-    " standard error."""
+    """Return every objective under every kind of labels: mean Spearman × 100 over the yes-or-no sets."""
     rows = [
         [
             NAMES[objective],
@@ -390,7 +389,7 @@ def head_against_cosine(records: Sequence[Record]) -> Measured:
     """Measure C2."""
     found = {objective: spread(condition(records, objective, (0.0, 0.0))) for objective in LOSSES}
     leads = {kind: lead(found["head"], found[kind]) for kind in COSINE_KINDS}
-    text = ", ".join(f"{NAMES[kind]} {_hundred(found[kind])}" for kind in ("head", *COSINE_KINDS))
+    text = ", ".join(f"{NAMES[kind]} {_hundred(found[kind])}" for kind in LOSSES[:4])
     behind = [NAMES[kind] for kind, value in leads.items() if value <= 2]
     noisy = {
         name: [

@@ -418,10 +418,11 @@ def build_heads(config: Config, model: RoFormerSim, sets: Sequence[PairSet]) -> 
 
 def save(directory: Path, record: Record, model: RoFormerSim, student: RoFormerSim | None) -> None:
     """Write the weights of the model, and of the student if there is one, each with its card."""
-    for name, measured, each in (("model", "after", model), ("student", "student", student)):
-        if each is not None:
-            each.save_pretrained(directory / name, dtype=torch.float16)
-            write_card(directory / name, record, measured)
+    model.save_pretrained(directory / "model", dtype=torch.float16)
+    write_card(directory / "model", record, "after")
+    if student is not None:
+        student.save_pretrained(directory / "student", dtype=torch.float16)
+        write_card(directory / "student", record, "student")
 
 
 def _schedule(optimizer: torch.optim.Optimizer, rate: float, steps: int, warmup: float) -> OneCycleLR:

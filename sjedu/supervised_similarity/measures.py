@@ -12,7 +12,8 @@ from torch import Tensor
 
 from sjedu.data.text import all_questions
 from sjedu.roformer_sim import RoFormerSim
-from sjedu.roformer_sim.evaluation import distinct_statements, generation_measures, meaning_of, write
+from sjedu.roformer_sim.evaluation import generation_measures, meaning_of, write
+from sjedu.roformer_sim.pairs import distinct_statements
 from sjedu.supervised_similarity.evaluation import auc, bootstrap, cosines
 from sjedu.supervised_similarity.heads import Heads
 from sjedu.supervised_similarity.tasks import ARTICLE_PAIRS, YES_NO_SETS, PairSet
