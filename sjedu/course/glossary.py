@@ -205,12 +205,34 @@ P_TUNING = (
     Term("weight decay", "权重衰减", "shrinking weights a little at each step, gradient or not"),
 )
 
+SUPERVISED_SIMILARITY = (
+    Term("bootstrap", "自助法", "drawing the data anew with replacement, to see how sure a figure is"),
+    Term("calibration", "校准", "turning scores into probabilities that are as often right as they say"),
+    Term("confusion table", "混淆矩阵", "how many of each class were called what"),
+    Term("contradiction", "矛盾", "the premise rules the hypothesis out"),
+    Term("CoSENT", "CoSENT", "a loss that asks for the order of cosines only"),
+    Term("cosine similarity", "余弦相似度", "the inner product of two vectors of length 1"),
+    Term("distillation", "蒸馏", "training a student on what a teacher says"),
+    Term("entailment", "蕴含", "if the premise is true, so is the hypothesis"),
+    Term("fine-tuning", "微调", "training a pretrained model on a task"),
+    Term("held out", "留出", "kept from training, for testing"),
+    Term("label", "标注、标签", "what a person says about an example"),
+    Term("label noise", "标签噪声", "labels that are wrong, at random or for a reason"),
+    Term("natural language inference", "自然语言推理（NLI）", "whether one sentence follows from another"),
+    Term("neutral", "中立", "neither entailment nor contradiction"),
+    Term("Sentence-BERT", "Sentence-BERT", "one encoder for both sentences, a classifier on (u, v, |u − v|)"),
+    Term("Spearman correlation", "Spearman 相关系数", "the correlation of ranks: how alike two orders are"),
+    Term("threshold", "阈值", "the score from which on a pair is called alike"),
+    Term("topic", "主题", "what a sentence is about, whatever it says of it"),
+)
+
 #: The terms of each lesson by its room.
 TERMS: dict[str, tuple[Term, ...]] = {
     "contrastive_accumulation": CONTRASTIVE_ACCUMULATION,
     "dirac_smoothing": DIRAC_SMOOTHING,
     "p_tuning": P_TUNING,
     "rope_2d": ROPE_2D,
+    "supervised_similarity": SUPERVISED_SIMILARITY,
     "vmf_vae": VMF_VAE,
     "wgan": WGAN,
 }

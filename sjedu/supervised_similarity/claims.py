@@ -216,21 +216,27 @@ def condition(records: Sequence[Record], objective: str, labels: tuple[float, fl
     return select(records, "cpu", objective=objective, flips=labels[0], topic_positives=labels[1])
 
 
+def recorded_conditions(records: Sequence[Record]) -> list[tuple[float, float]]:
+    """Return the kinds of labels of which there are runs, clean ones first."""
+    studied = {
+        (r.config["flips"], r.config["topic_positives"]) for r in records if r.config["study"] == "cpu"
+    }
+    return [labels for labels in CONDITIONS if labels in studied]
+
+
 # ---------------------------------------------------------------- tables
 
 
 def objectives_table(records: Sequence[Record]) -> Table:
     """Return every objective under every kind of labels: mean Spearman × 100 over the yes-or-no sets."""
+    studied = recorded_conditions(records)
     rows = [
-        [
-            NAMES[objective],
-            *(_hundred(spread(condition(records, objective, labels))) for labels in CONDITIONS),
-        ]
+        [NAMES[objective], *(_hundred(spread(condition(records, objective, labels))) for labels in studied)]
         for objective in LOSSES
     ]
     first = condition(records, "head", (0.0, 0.0))
     return Table(
-        ["objective", *CONDITIONS.values()],
+        ["objective", *(CONDITIONS[labels] for labels in studied)],
         rows,
         notes=[f"{len(first)} seeds each, {first[0].config['steps']} steps; {first[0].provenance()}"],
     )
@@ -246,6 +252,20 @@ def sets_table(records: Sequence[Record]) -> Table:
         rows.append([NAMES[objective], *(_hundred(spread(found, name)) for name in TEST_SETS)])
     return Table(
         ["objective", *TEST_SETS], rows, notes=["Spearman × 100 on held-out pairs, mean ± standard error"]
+    )
+
+
+def kinds_table(records: Sequence[Record], names: Sequence[str] = ("adversarial", "nli")) -> Table:
+    """Return the mean cosine of each kind of pair of some sets: before labels, and after two objectives."""
+    start = select(records, "start", objective="mined")
+    columns = [start, *(condition(records, objective, (0.0, 0.0)) for objective in ("head", "cosent"))]
+    rows = []
+    for name in names:
+        for kind in start[0].metrics["after"]["kinds"][name]:
+            means = [np.mean([r.metrics["after"]["kinds"][name][kind] for r in each]) for each in columns]
+            rows.append([f"{name}: {kind}", *map(_two, means)])
+    return Table(
+        ["kind of pair", "before labels", NAMES["head"], NAMES["cosent"]], rows, notes=["mean cosines"]
     )
 
 
@@ -398,7 +418,7 @@ def head_against_cosine(records: Sequence[Record]) -> Measured:
             if lead(spread(condition(records, "head", labels)), spread(condition(records, kind, labels))) <= 2
         ]
         for labels, name in CONDITIONS.items()
-        if any(labels)
+        if any(labels) and labels in recorded_conditions(records)
     }
     also = "; ".join(f"{name}: {', '.join(kinds) or 'none'}" for name, kinds in noisy.items())
     why = f"Not led by more than two standard errors with clean labels: {', '.join(behind) or 'none'}. With {also}."

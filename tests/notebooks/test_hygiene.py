@@ -23,6 +23,7 @@ NOT_COMPARED = {
     "04_vmf_vae": 4,
     "05_dirac_smoothing": 4,
     "07_contrastive_accumulation": 4,
+    "08_supervised_similarity": 3,
 }
 
 pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -1,0 +1,83 @@
+"""The experiment in miniature: what is learnt, what a run records, and that every preset stands on what there is."""
+
+import dataclasses
+
+import pytest
+
+from sjedu.supervised_similarity import experiment, measures
+from sjedu.supervised_similarity.experiment import PRESETS, Config, load_sets, load_start, train
+from sjedu.supervised_similarity.tasks import STRICT_SETS, TRAIN_SETS
+
+TINY = dataclasses.replace(PRESETS["quick"], train_size=200, test_size=80, steps=25, batch_size=36)
+
+
+def test_labels_teach_what_overlap_does_not():
+    record = train(dataclasses.replace(TINY, objective="squared", steps=40, before=True), progress=False)
+    before, after = record.metrics["before"], record.metrics["after"]
+    assert after["mean"] > before["mean"] + 0.02
+    assert after["kinds"]["colour"]["other colour"] < before["kinds"]["colour"]["other colour"] - 0.1
+    assert set(after["spearman"]) == set(after["interval"])
+    assert len(after["pairs"]) == 10
+
+
+def test_a_student_learns_its_teachers_geometry_and_writes(tmp_path):
+    config = dataclasses.replace(TINY, distil_steps=15, distil_batch=8, written=4)
+    record = train(config, tmp_path, progress=False)
+    assert set(record.metrics) == {"parameters", "after", "student", "reading"}
+    assert set(record.metrics["reading"]["statements"]) >= {"topic", "meaning", "entity", "negative", "equal"}
+    assert 0 <= record.metrics["student"]["generation"]["valid"] <= 1
+    loaded = load_start(dataclasses.replace(config, start=str(tmp_path / "student")))
+    assert measures.measure(loaded, experiment.load_tests(config))["mean"] == pytest.approx(
+        record.metrics["student"]["mean"],
+        abs=0.01,  # saved in float16
+    )
+    assert "Spearman" in (tmp_path / "student" / "README.md").read_text("utf-8")
+
+
+def test_pairs_without_labels_make_a_start():
+    config = dataclasses.replace(TINY, objective="mined", start="fresh", steps=2, dim=16, mlp_dim=32)
+    assert train(config, progress=False).data.startswith("6000 pairs")
+
+
+def test_careless_labels_reach_the_strict_sets_only():
+    clean, careless = (load_sets(dataclasses.replace(TINY, topic_positives=q)) for q in (0.0, 0.6))
+    changed = {a.name for a, b in zip(clean, careless, strict=True) if a.labels != b.labels}
+    assert changed == set(STRICT_SETS)
+    assert all(len(pairs.classes) in (2, 3) for pairs in clean)
+
+
+def test_objectives_see_the_same_pairs():
+    one, other = (load_sets(dataclasses.replace(TINY, objective=name)) for name in ("head", "cosent"))
+    assert one == other
+
+
+def test_names_tell_runs_apart():
+    configs = [
+        Config(), Config(objective="cosent"), Config(parts=("u", "v")), Config(shared_head=True), Config(flips=0.2),
+        Config(topic_positives=0.3), Config(sets=TRAIN_SETS[:-1]), Config(seed=1), PRESETS["nli"],
+    ]  # fmt: skip
+    assert len({config.name for config in configs}) == len(configs)
+    assert Config(sets=TRAIN_SETS[:-1]).name == "cpu-head-without_nli-seed0"
+
+
+@pytest.mark.parametrize("name", ["real", "gpu"])
+def test_the_large_presets_name_real_sets(name):
+    config = PRESETS[name]
+    assert config.data == "real"
+    assert config.sets == ("paws_x", "atec", "sts_b", "ocnli")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [({"sets": ("atec",)}, "atec"), ({"sets": ()}, "sets"), ({"batch_size": 3}, "batch_size")],
+)
+def test_bad_configs_are_named(changes, says):
+    with pytest.raises(ValueError, match=says):
+        Config(**changes)
+
+
+def test_models_that_are_not_there():
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        load_start(dataclasses.replace(TINY, start="/nowhere/at/all"))
+    with pytest.raises(ValueError, match="takes 40"):
+        load_start(dataclasses.replace(TINY, max_length=60))
