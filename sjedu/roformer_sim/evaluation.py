@@ -27,14 +27,15 @@ from sjedu.data.text import (
     parse_question,
     parse_statement,
     sample_question,
-    sample_statement,
     wordings,
     write_question,
 )
 from sjedu.data.text.questions import Level
+from sjedu.data.text.statements import StatementLevel
 from sjedu.roformer_sim.decoding import BEYOND, Candidate
 from sjedu.roformer_sim.mining import jaccard_matrix
 from sjedu.roformer_sim.model import RoFormerSim
+from sjedu.roformer_sim.pairs import distinct_statements as distinct_statements
 
 Meaning: TypeAlias = Question | Statement
 Numbers: TypeAlias = Sequence[float | int] | Tensor | np.ndarray
@@ -161,15 +162,18 @@ def question_retrieval(level: Level, seed: int = 0) -> Retrieval:
     return Retrieval(tuple(queries), tuple(corpus), _same(asked, meant))
 
 
-def statement_retrieval(level: str = "combination", seed: int = 0, meanings: int = 260) -> Retrieval:
+def statement_retrieval(
+    level: StatementLevel = "combination", seed: int = 0, meanings: int = 260
+) -> Retrieval:
     """Return statements of one level, each asked in a third wording, against two wordings of each and of others.
 
     Half of the meanings are of that level, half of the level "train".
     """
     rng = random.Random(f"statements {seed}")
     queries, corpus, asked, meant = [], [], [], []
-    for each in ("train", level):
-        for statement in distinct_statements(meanings // 2, rng, each, wordings_at_least=3):
+    levels: tuple[StatementLevel, ...] = ("train", level)
+    for each in levels:
+        for statement in distinct_statements(meanings // 2, rng, each, least=3):
             query, *known = rng.sample(wordings(statement), 3)
             corpus += known
             meant += [statement] * len(known)
@@ -177,18 +181,6 @@ def statement_retrieval(level: str = "combination", seed: int = 0, meanings: int
                 queries.append(query)
                 asked.append(statement)
     return Retrieval(tuple(queries), tuple(corpus), _same(asked, meant))
-
-
-def distinct_statements(
-    count: int, rng: random.Random, level: str = "train", *, wordings_at_least: int = 2
-) -> list[Statement]:
-    """Draw so many different statements of one level, each with that many wordings or more."""
-    found: dict[Statement, None] = {}
-    while len(found) < count:
-        drawn = sample_statement(rng, level=level)  # type: ignore[arg-type]
-        if len(wordings(drawn)) >= wordings_at_least:
-            found[drawn] = None
-    return list(found)
 
 
 @dataclass(frozen=True)

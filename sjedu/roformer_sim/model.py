@@ -132,6 +132,12 @@ class RoFormerSim(nn.Module):
         columns = [vectors.float(), nll[:, None], (lengths - source_lengths)[:, None].float()]
         return torch.cat(columns, dim=1)
 
+    def vectors(
+        self, ids: Int64[Tensor, "batch tokens"], lengths: Int64[Tensor, " batch"]
+    ) -> Float[Tensor, "batch dim"]:
+        """Return the vectors of texts without targets, with their gradient; `encode` is for use."""
+        return sentence_vectors(self.encoder, ids, lengths, self.pooling)
+
     # ------------------------------------------------------------ retrieval
 
     def encode(

@@ -1,0 +1,478 @@
+"""The exercises of the lesson, each with checks that say what is wrong.
+
+Exercises 2, 4 and 6 are written in PyTorch, the others in NumPy or plain Python. A check tries the reader's function on
+small inputs and rejects one kind of wrong answer, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sjedu.course import Exercise, WrongAnswer
+from sjedu.roformer_sim import theory
+
+Answer: TypeAlias = Callable[..., Any]
+
+
+def _expect(condition: object, reason: str) -> None:
+    if not bool(condition):
+        raise WrongAnswer(reason)
+
+
+def _close(found: Any, wanted: Any, tolerance: float = 1e-6) -> bool:
+    found, wanted = np.asarray(found, dtype=np.float64), np.asarray(wanted, dtype=np.float64)
+    return found.shape == wanted.shape and bool(np.allclose(found, wanted, rtol=tolerance, atol=tolerance))
+
+
+def _randn(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+# ---------------------------------------------------------------- 1: the mask
+
+
+def unilm_mask(n_source: int, n_target: int) -> np.ndarray:
+    n = n_source + n_target
+    row, column = np.indices((n, n))
+    return (column < n_source) | (column <= row)
+
+
+def _mask_shape(answer: Answer) -> None:
+    mask = np.asarray(answer(3, 2))
+    _expect(mask.shape == (5, 5), f"3 + 2 positions make a 5 x 5 mask; yours has the shape {mask.shape}.")
+    _expect(mask.dtype == bool, f"return True where row i may look at column j, not {mask.dtype} numbers.")
+
+
+def _mask_source(answer: Answer) -> None:
+    mask = np.asarray(answer(3, 2))
+    _expect(
+        mask[:3, :3].all(), "the source is read in both directions: its positions must all see each other."
+    )
+    _expect(
+        not mask[:3, 3:].any(),
+        "a source position sees the target: the sentence vector would know the answer.",
+    )
+
+
+def _mask_target(answer: Answer) -> None:
+    mask = np.asarray(answer(3, 4))
+    _expect(mask[3:, :3].all(), "every position of the target must see the whole source.")
+    inner = mask[3:, 3:]
+    _expect(
+        not np.triu(inner, 1).any(), "a target position sees a later one: it could copy what it is to guess."
+    )
+    _expect(np.diag(inner).all(), "a target position must see itself: it is the token that was written last.")
+    _expect((inner == np.tril(np.ones((4, 4), bool))).all(), "a target position must see all earlier ones.")
+
+
+def _mask_gradient(answer: Answer) -> None:
+    mask = torch.from_numpy(np.asarray(answer(3, 2)))
+    x = _randn(5, 4).requires_grad_()
+    h = x
+    for _ in range(2):  # two layers of attention without weights
+        h = h + torch.softmax((h @ h.T).masked_fill(~mask, -torch.inf), dim=-1) @ h
+    (gradient,) = torch.autograd.grad(h[:3].sum(), x)
+    _expect(not gradient[3:].any(), "after two layers the source depends on the target.")
+    for sizes in ((1, 0), (1, 3), (4, 0)):
+        expected = theory.unilm_mask(*sizes)
+        _expect(
+            (np.asarray(answer(*sizes)) == expected).all(), f"wrong for {sizes[0]} and {sizes[1]} positions."
+        )
+
+
+# ---------------------------------------------------------------- 2: contrast
+
+
+def simbert_contrastive(v: Tensor, scale: float) -> Tensor:
+    v = torch.nn.functional.normalize(v, dim=1)
+    scores = scale * v @ v.T
+    scores = scores.masked_fill(torch.eye(len(v), dtype=torch.bool), -torch.inf)
+    partner = torch.arange(len(v)) ^ 1
+    return torch.nn.functional.cross_entropy(scores, partner)
+
+
+def _reference_contrast(v: Tensor, scale: float, kind: str = "") -> float:
+    unit = v if kind == "raw" else v / v.norm(dim=1, keepdim=True)
+    scores = scale * unit @ unit.T
+    if kind != "diagonal":
+        scores = scores.masked_fill(torch.eye(len(v), dtype=torch.bool), -torch.inf)
+    n = len(v)
+    partner = torch.arange(n).roll(n // 2) if kind == "halves" else torch.arange(n) ^ 1
+    loss = torch.nn.functional.cross_entropy(scores, partner, reduction="sum" if kind == "sum" else "mean")
+    return float(loss)
+
+
+def _contrast_kind(answer: Answer) -> None:
+    loss = answer(_randn(6, 3), 20.0)
+    _expect(isinstance(loss, Tensor) and loss.numel() == 1, "return one number as a tensor.")
+    reasons = {
+        "raw": "the vectors are not normalised: similarities are cosines.",
+        "diagonal": "each row competes with itself, which it always resembles most: rule the diagonal out (-inf).",
+        "halves": "the two orders of a pair are neighbours: the partner of row i is i ^ 1, not i + n/2.",
+        "sum": "the loss is the mean over rows, not the sum.",
+    }
+    for seed in range(2):
+        v = 2 * _randn(6, 3, seed=seed)
+        found = float(answer(v, 20.0))
+        for kind, reason in reasons.items():
+            _expect(not _close(found, _reference_contrast(v, 20.0, kind)), reason)
+
+
+def _contrast_scale(answer: Answer) -> None:
+    v = _randn(6, 3)
+    found = float(answer(v, 30.0))
+    _expect(not _close(found, _reference_contrast(v, 1.0)), "the scale is not used.")
+    _expect(not _close(found, _reference_contrast(v, 1 / 30)), "the cosines are divided by the scale.")
+    _expect(
+        _close(found, _reference_contrast(v, 30.0)),
+        "the value is not that of the softmax over all other rows.",
+    )
+
+
+def _contrast_order(answer: Answer) -> None:
+    v = _randn(6, 3)
+    swapped = v[[1, 0, 4, 5, 2, 3]]
+    _expect(
+        _close(float(answer(v, 5.0)), float(answer(swapped, 5.0))),
+        "the loss changes with the order of the pairs in the batch.",
+    )
+
+
+# ---------------------------------------------------------------- 3: the nucleus
+
+
+def nucleus(probs: np.ndarray, p: float) -> np.ndarray:
+    order = np.argsort(-probs, kind="stable")
+    ordered = probs[order]
+    before = np.cumsum(ordered) - ordered  # the mass of all more probable tokens
+    kept = np.where(before < p, ordered, 0.0)
+    result = np.zeros_like(probs)
+    result[order] = kept / kept.sum()
+    return result
+
+
+def _nucleus_of(answer: Answer, probs: list[float], p: float) -> np.ndarray:
+    found = np.asarray(answer(np.array(probs), p), dtype=np.float64)
+    _expect(found.shape == (len(probs),), f"return {len(probs)} probabilities; got the shape {found.shape}.")
+    return found
+
+
+def _nucleus_sum(answer: Answer) -> None:
+    found = _nucleus_of(answer, [0.5, 0.2, 0.2, 0.1], 0.6)
+    _expect(_close(found.sum(), 1), f"what is kept must be renormalised: it sums to {found.sum():.3g}.")
+
+
+def _nucleus_reaches(answer: Answer) -> None:
+    found = _nucleus_of(answer, [0.1, 0.5, 0.25, 0.15], 0.6)
+    _expect(found[2] > 0, "the mass of what is kept must *reach* p: 0.5 alone is not 0.6.")
+    _expect(found[3] == 0 == found[0], "more is kept than needed: 0.5 + 0.25 is already more than 0.6.")
+    _expect(_close(found, [0, 2 / 3, 1 / 3, 0]), "what is kept must keep its proportions.")
+    exact = _nucleus_of(answer, [0.5, 0.25, 0.25], 0.5)
+    _expect(_close(exact, [1, 0, 0]), "0.5 has the mass 0.5: the smallest set for p = 0.5 is one token.")
+
+
+def _nucleus_ends(answer: Answer) -> None:
+    _expect(
+        _close(_nucleus_of(answer, [0.3, 0.7], 1e-9), [0, 1]),
+        "for p → 0 the most probable token must remain.",
+    )
+    _expect(
+        _close(_nucleus_of(answer, [0.3, 0.6, 0.1], 1.0), [0.3, 0.6, 0.1]),
+        "for p = 1 all tokens must remain.",
+    )
+
+
+def _nucleus_ties(answer: Answer) -> None:
+    found = _nucleus_of(answer, [0.25, 0.25, 0.25, 0.25], 0.5)
+    _expect(
+        (found > 0).sum() == 2,
+        f"of four tokens with 0.25 each, two reach p = 0.5; you keep {(found > 0).sum()}. Cut by place, not by value.",
+    )
+
+
+# ---------------------------------------------------------------- 4: distillation
+
+
+def distill_loss(u: Tensor, v: Tensor, weight: float = 100.0) -> Tensor:
+    u, v = (torch.nn.functional.normalize(x, dim=1) for x in (u, v))
+    return weight * (u @ u.T - v @ v.T).square().mean()
+
+
+def _distill_zero(answer: Answer) -> None:
+    u = _randn(6, 4)
+    loss = answer(u, u)
+    _expect(isinstance(loss, Tensor) and loss.numel() == 1, "return one number as a tensor.")
+    _expect(
+        abs(float(loss)) < 1e-9,
+        f"a student that equals its teacher must cost nothing, not {float(loss):.3g}.",
+    )
+
+
+def _distill_lengths(answer: Answer) -> None:
+    u = _randn(6, 4)
+    _expect(abs(float(answer(u, 3 * u))) < 1e-9, "lengths of vectors must not matter: compare cosines.")
+
+
+def _distill_geometry(answer: Answer) -> None:
+    u, Q = _randn(6, 4), torch.linalg.qr(_randn(4, 4, seed=1))[0]
+    _expect(
+        abs(float(answer(u, u @ Q))) < 1e-9,
+        "the student may be turned as a whole: compare cosines *within* the student with those within the teacher.",
+    )
+    _expect(
+        bool(torch.isfinite(answer(u, _randn(6, 2, seed=2)))),
+        "teacher and student may have different numbers of dimensions.",
+    )
+
+
+def _distill_value(answer: Answer) -> None:
+    u, v = _randn(6, 4), _randn(6, 4, seed=3)
+    expected = theory.distillation_loss(u.numpy(), v.numpy(), 7.0)
+    found = float(answer(u, v, 7.0))
+    _expect(
+        not _close(found, 36 * expected),
+        "divide by n²: the loss is a mean over pairs, whatever the batch size.",
+    )
+    _expect(not _close(found, expected / 7), "the weight λ is missing.")
+    _expect(
+        not _close(found, 6 / 5 * expected), "the mean is over all n² pairs (i, j), the diagonal included."
+    )
+    _expect(
+        _close(found, expected), f"for a random example the loss is {expected:.4f}, yours is {found:.4f}."
+    )
+
+
+# ---------------------------------------------------------------- 5: mining
+
+
+def mined_pairs(answers: list[list[str]], threshold: float) -> set[tuple[str, str]]:
+    def jaccard(a: str, b: str) -> float:
+        counts = [(a.count(c), b.count(c)) for c in set(a + b)]
+        return sum(map(min, counts)) / sum(map(max, counts))
+
+    return {
+        (a, b)
+        for k, first in enumerate(answers)
+        for second in answers[k + 1 :]
+        for a in first
+        for b in second
+        if a != b and jaccard(a, b) >= threshold
+    }
+
+
+#: Answers to one question, with three planted pairs; two of them share enough characters.
+_ANSWERS = [
+    ["七天之内可以退货", "退货要保留发票"],
+    ["七天内可以退货", "运费自己出"],
+    ["可以退货七天内", "发票要保留才退"],
+]
+
+
+def _mined(answer: Answer, answers: list[list[str]], threshold: float) -> set[frozenset[str]]:
+    found = answer(answers, threshold)
+    _expect(isinstance(found, set), f"return a set of pairs, not a {type(found).__name__}.")
+    return {frozenset(pair) for pair in found}
+
+
+def _mining_across(answer: Answer) -> None:
+    found = _mined(answer, [["红烧肉怎么做", "红烧肉怎么烧"], ["我不知道"]], 0.5)
+    _expect(not found, "sentences of *one* answer are no pair: an answer rarely says the same twice.")
+
+
+def _mining_equal(answer: Answer) -> None:
+    found = _mined(answer, [["一样的句子"], ["一样的句子"]], 0.5)
+    _expect(not found, "equal sentences teach nothing: leave them out.")
+
+
+def _mining_counts(answer: Answer) -> None:
+    found = _mined(answer, [["哈哈哈哈"], ["哈"]], 0.5)
+    _expect(not found, "count characters as often as they occur: 哈哈哈哈 and 哈 share one of four.")
+    found = _mined(answer, [["甲乙"], ["丙甲"]], 0.34)
+    _expect(not found, "甲乙 and 丙甲 share 1 of 3 characters, which is below 0.34: divide by the union.")
+    found = _mined(answer, [["甲乙"], ["丙甲"]], 1 / 3)
+    _expect(found, "1/3 reaches the threshold 1/3.")
+
+
+def _mining_planted(answer: Answer) -> None:
+    strict, loose = (_mined(answer, _ANSWERS, threshold) for threshold in (0.6, 0.3))
+    planted = {
+        frozenset(pair)
+        for pair in (
+            ("七天之内可以退货", "七天内可以退货"),
+            ("七天之内可以退货", "可以退货七天内"),
+            ("七天内可以退货", "可以退货七天内"),
+            ("退货要保留发票", "发票要保留才退"),
+        )
+    }
+    _expect(
+        planted <= strict,
+        f"at 0.6 all planted pairs should be found; missing {sorted(planted - strict)[:1]}.",
+    )
+    _expect(strict == planted, "at 0.6 nothing else should be found.")
+    _expect(loose > strict, "a lower threshold must find more, at the price of wrong pairs.")
+
+
+# ---------------------------------------------------------------- 6: whitening
+
+
+def whiten(x: Tensor, k: int | None = None) -> Tensor:
+    centred = x - x.mean(dim=0)
+    variances, U = torch.linalg.eigh(centred.T @ centred / len(x))
+    variances, U = variances.flip(0), U.flip(1)  # largest first
+    kept = (variances > 1e-9 * variances[0]).nonzero()[:, 0][:k]
+    result: Tensor = centred @ U[:, kept] / variances[kept].sqrt()
+    return result
+
+
+def _mixed(n: int = 200, dim: int = 4, seed: int = 0) -> Tensor:
+    return _randn(n, dim, seed=seed) @ _randn(dim, dim, seed=seed + 1) + 3
+
+
+def _whiten_shape(answer: Answer) -> None:
+    for k in (None, 2):
+        out = answer(_mixed(), k)
+        _expect(isinstance(out, Tensor), "return a torch.Tensor.")
+        wanted = (200, k or 4)
+        _expect(tuple(out.shape) == wanted, f"expected the shape {wanted}, got {tuple(out.shape)}.")
+
+
+def _whiten_mean(answer: Answer) -> None:
+    out = answer(_mixed())
+    _expect(out.mean(dim=0).abs().max() < 1e-6, "the mean must be 0: subtract it first.")
+
+
+def _whiten_covariance(answer: Answer) -> None:
+    for k in (None, 2):
+        out = answer(_mixed(), k)
+        covariance = (out.T @ out / len(out)).numpy()
+        off = np.abs(covariance - np.diag(np.diag(covariance))).max()
+        _expect(off < 1e-6, "the columns are still correlated: multiply by the eigenvectors.")
+        _expect(
+            _close(np.diag(covariance), np.ones(len(covariance)), 1e-6),
+            "the variances must be 1: divide by the *root* of the eigenvalues (of the covariance, divided by n).",
+        )
+
+
+def _whiten_truncation(answer: Answer) -> None:
+    x = _mixed() * torch.tensor([1.0, 2.0, 3.0, 4.0], dtype=torch.float64)
+    mean, W = theory.whitening(x.numpy())
+    wanted = np.abs((x.numpy() - mean) @ W[:, :2])
+    _expect(
+        _close(answer(x, 2).abs(), wanted, 1e-6),
+        "keep the k directions of *largest* variance; torch.linalg.eigh puts the smallest first.",
+    )
+
+
+def _whiten_singular(answer: Answer) -> None:
+    flat = _randn(50, 2) @ _randn(2, 4, seed=1)
+    out = answer(flat)
+    _expect(bool(torch.isfinite(out).all()), "vectors in a plane of a larger space give NaN or infinity.")
+    _expect(
+        out.shape[1] == 2 and out.abs().max() < 20,
+        "these vectors vary in 2 of 4 directions: leave the others out, whose variance is only rounding.",
+    )
+
+
+# ---------------------------------------------------------------- the exercises
+
+_ALL = (
+    Exercise(
+        id="1",
+        title="The mask of UniLM",
+        task="Return the boolean matrix that is `True` where row $i$ may look at column $j$, for a source of `n_source` and a"
+        " target of `n_target` positions.",
+        hint="Everyone sees the source. In the target, $j \\le i$. `np.indices` gives all $i$ and $j$ at once.",
+        stub='''def unilm_mask(n_source, n_target):
+    """Return a boolean array (n, n) with n = n_source + n_target."""
+    return ...''',
+        solution=unilm_mask,
+        checks=(_mask_shape, _mask_source, _mask_target, _mask_gradient),
+        shows="one matrix makes an encoder of the first sentence and a writer of the second.",
+        minutes=8,
+        difficulty="easy",
+    ),
+    Exercise(
+        id="2",
+        title="Find your partner",
+        task="The rows of `v` are the vectors of both orders of each pair, one after the other. Return the mean cross-entropy of"
+        " finding the partner of each row among all *other* rows, by cosines times `scale`.",
+        hint="`torch.arange(n) ^ 1` is 1, 0, 3, 2, ... What must not be chosen gets the score $-\\infty$.",
+        stub='''def simbert_contrastive(v, scale):
+    """v: (n, dim) -> one number, a tensor"""
+    return ...''',
+        solution=simbert_contrastive,
+        checks=(_contrast_kind, _contrast_scale, _contrast_order),
+        shows="it is lesson 7's loss with its partners side by side, and pairs may stand in any order.",
+        minutes=12,
+        difficulty="medium",
+    ),
+    Exercise(
+        id="3",
+        title="The nucleus",
+        task="Keep the smallest set of most probable tokens whose mass reaches `p`, set all others to 0, and renormalise. At"
+        " least one token stays.",
+        hint="Sort. A token is kept if the mass *before* it is still less than `p`. Then undo the sorting.",
+        stub='''def nucleus(probs, p):
+    """probs: (tokens,), p in (0, 1] -> (tokens,)"""
+    return ...''',
+        solution=nucleus,
+        checks=(_nucleus_sum, _nucleus_reaches, _nucleus_ends, _nucleus_ties),
+        shows="the nucleus is large where the model is in doubt and small where it is sure.",
+        minutes=12,
+        difficulty="medium",
+    ),
+    Exercise(
+        id="4",
+        title="Copy the geometry",
+        task="Return $\\frac{\\lambda}{n^2}\\sum_{i,j}(\\cos(u_i,u_j)-\\cos(v_i,v_j))^2$ for a teacher's vectors `u` and a"
+        " student's `v`.",
+        hint="Normalise the rows; then a matrix product with its own transpose is the matrix of all cosines.",
+        stub='''def distill_loss(u, v, weight=100.0):
+    """u: (n, dim), v: (n, width) -> one number, a tensor"""
+    return ...''',
+        solution=distill_loss,
+        checks=(_distill_zero, _distill_lengths, _distill_geometry, _distill_value),
+        shows="the student copies angles and nothing else, so it may live in another space than its teacher.",
+        minutes=8,
+        difficulty="easy",
+    ),
+    Exercise(
+        id="5",
+        title="Pairs from answers",
+        task="Given several answers to one question, each a list of sentences, return the set of pairs of *different* sentences of"
+        " different answers whose Jaccard similarity, of characters counted as often as they occur, is at least"
+        " `threshold`.",
+        hint="$J = \\sum_c\\min(a_c,b_c) \\,/\\, \\sum_c\\max(a_c,b_c)$ over the characters $c$ of both; `str.count` counts.",
+        stub='''def mined_pairs(answers, threshold):
+    """answers: lists of sentences -> a set of (sentence, sentence)"""
+    return ...''',
+        solution=mined_pairs,
+        checks=(_mining_across, _mining_equal, _mining_counts, _mining_planted),
+        shows="characters choose, the shared question vouches: together they make pairs without labels.",
+        minutes=15,
+        difficulty="medium",
+    ),
+    Exercise(
+        id="6",
+        title="Whiten",
+        task="Map the rows of `x` such that their mean is 0 and their covariance is the identity. With `k` keep only the `k`"
+        " directions of largest variance. Directions without variance are left out.",
+        hint="`torch.linalg.eigh` of the covariance gives its eigenvalues in *rising* order. Divide each new coordinate by the"
+        " root of its eigenvalue.",
+        stub='''def whiten(x, k=None):
+    """x: (n, dim) -> (n, k)"""
+    return ...''',
+        solution=whiten,
+        checks=(_whiten_shape, _whiten_mean, _whiten_covariance, _whiten_truncation, _whiten_singular),
+        shows="after whitening no direction is special, and the small ones count as much as the large.",
+        minutes=15,
+        difficulty="medium",
+    ),
+)
+
+EXERCISES: dict[str, Exercise] = {exercise.id: exercise for exercise in _ALL}

@@ -1,0 +1,148 @@
+"""The runs: what they learn, what each switch does, and the larger presets in miniature."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+from tiny_sim import TOKENIZER, make_sim
+
+from sjedu.roformer_sim import RoFormerSim, contrastive_loss, unpack
+from sjedu.roformer_sim import experiment as module
+from sjedu.roformer_sim.experiment import PRESETS, Config, Objective, load_start, train, train_model
+
+TINY = {"start": "fresh", "dim": 32, "layers": 1, "heads": 2, "steps": 2, "pairs": 4}
+
+
+@pytest.fixture(autouse=True)
+def few_samples(monkeypatch):
+    monkeypatch.setattr(module, "SAMPLES", 1)
+    monkeypatch.setattr(module, "SOURCES", 2)
+    monkeypatch.setattr(module, "judge_generation", lambda model: {"entity valid": 0.0})
+
+
+def tiny(preset="cpu", **values):
+    return dataclasses.replace(PRESETS[preset], **{**TINY, **values})
+
+
+def test_contrast_and_generation_are_learnt():
+    """In seconds, from nothing: held-out combinations are found, and the target's loss falls below a unigram's."""
+    config = tiny("simbert", dim=48, layers=2, steps=100, pairs=12, learning_rate=3e-3)
+    record = train(config, progress=False)
+    assert record.metrics["combination accuracy"] > 0.3  # chance is 0.0025
+    assert record.metrics["combination spearman"] > 0.4
+    assert record.curves["generation"][-1] < 4.5
+
+
+def test_what_is_switched_off_is_not_in_the_loss():
+    rows = torch.randn(4, 10, generator=torch.Generator().manual_seed(0)).abs()
+    same = torch.zeros(4, 4, dtype=torch.bool)
+    vectors, nll, tokens = unpack(rows)
+    both = Objective(Config(), same)
+    assert float(both(rows)) == pytest.approx(float(nll.sum() / tokens.sum() + contrastive_loss(vectors)))
+    assert set(both.parts) == {"generation", "contrast"}
+    assert set_of(Config(generation=False), rows) == {"contrast"}
+    assert set_of(Config(contrast=False), rows) == {"generation"}
+    distil = Config(contrast=False, teacher="sim")
+    assert set_of(distil, rows, torch.randn(4, 7)) == {"generation", "distillation"}
+
+
+def set_of(config, rows, *teacher):
+    objective = Objective(config, torch.zeros(4, 4, dtype=torch.bool))
+    rows = rows.clone().requires_grad_()
+    objective(rows, *teacher).backward()
+    assert rows.grad is not None
+    return set(objective.parts)
+
+
+def test_accumulation_is_the_same_step(tmp_path):
+    records = [train(tiny(steps=3, micro_batch=size), progress=False) for size in (None, 2)]
+    assert records[0].curves["loss"] == pytest.approx(records[1].curves["loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize("preset", ["distil", "distil_only", "student_distil"])
+def test_a_teacher_may_have_other_sizes_and_another_vocabulary(tmp_path, preset):
+    make_sim(max_length=48).save_pretrained(tmp_path / "teacher")
+    config = tiny(preset, teacher=str(tmp_path / "teacher"), steps=30, pairs=8, learning_rate=3e-3)
+    record = train(config, tmp_path / "run", progress=False)
+    losses = record.curves["distillation"]
+    assert losses[-1] < losses[0]
+    again = RoFormerSim.from_pretrained(tmp_path / "run" / "model")
+    assert again.max_length == config.max_length
+    card = (tmp_path / "run" / "model" / "README.md").read_text(encoding="utf-8")
+    assert record.provenance() in card
+    assert json.loads((tmp_path / "run" / f"{config.study}-seed0.json").read_text())["seed"] == 0
+    continued = load_start(config, str(tmp_path / "run" / "model"))
+    torch.testing.assert_close(continued.encode(["北京"]), again.encode(["北京"]))
+
+
+def test_dropout_is_what_the_config_says():
+    model = load_start(tiny(dropout=0.25), "fresh")
+    rates = [m.p for m in model.modules() if isinstance(m, torch.nn.Dropout)]
+    rates += [block.attention.dropout for block in model.encoder.blocks]
+    assert set(rates) == {0.25}
+
+
+def test_learned_positions_are_a_bert():
+    model, _ = train_model(tiny("bert"), progress=False)
+    assert model.language_model.config.model_type == "bert"
+    assert model.encoder.table is None
+
+
+def write_pairs(root, folder, classes):
+    path = root / "pairs" / folder
+    path.mkdir(parents=True)
+    rows = [f"花呗怎么还{i}\t如何还花呗{i}\t{classes[i % 2]}" for i in range(20)]
+    for split in ("train", "test"):
+        (path / f"{split}.tsv").write_text(
+            "\n".join(["text_a\ttext_b\tlabel", *rows]) + "\n", encoding="utf-8"
+        )
+
+
+@pytest.mark.parametrize("preset", ["real", "gpu"])
+def test_published_pairs_are_judged_by_every_pooling(preset, tmp_path, monkeypatch):
+    for folder, classes in {
+        "atec": "01",
+        "bq": "01",
+        "lcqmc": "01",
+        "pawsx_zh": "01",
+        "stsb_zh": "05",
+    }.items():
+        write_pairs(tmp_path, folder, classes)
+    monkeypatch.setenv("SJEDU_DATA", str(tmp_path))
+    config = tiny(preset, precision="no")
+    metrics = train(config, progress=False).metrics
+    for name in config.tests:
+        for pooling in ("cls", "mean", "first_last"):
+            assert -1 <= metrics[f"{name} {pooling}"] <= 1
+            assert -1 <= metrics[f"{name} {pooling} whitened"] <= 1
+
+
+def test_the_gpu_presets_say_everything():
+    gpu, distil = PRESETS["gpu"], PRESETS["gpu_distil"]
+    assert (gpu.precision, gpu.max_length, distil.steps, distil.distillation) == ("bf16", 64, 5000, 100.0)
+    assert gpu.micro_batch is not None
+    assert distil.teacher is not None
+    assert not distil.contrast
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"corpora": ()}, "corpora must name at least one"),
+        ({"teacher": "sim"}, "contrast: got True with the teacher 'sim'"),
+        ({"pairs": 1}, "pairs must be at least 2, got 1"),
+    ],
+)
+def test_configs_that_make_no_sense_are_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        Config(**values)
+
+
+def test_nothing_to_learn_is_refused():
+    with pytest.raises(ValueError, match="expected something to learn"):
+        train(tiny("distil_only"), progress=False)
+
+
+def test_the_tokenizer_of_fresh_models_knows_the_grammar():
+    assert load_start(tiny(), "fresh").tokenizer.vocabulary == TOKENIZER.vocabulary
