@@ -36,7 +36,7 @@ def write_card(folder: str | Path, record: Record, measured: Literal["after", "s
 This model {_WHAT["mined" if mined else measured]}. It is made for a lesson, to show mechanisms within minutes on a CPU.
 It knows a toy grammar and nothing else.
 
-- **Data**: {record.data}.
+- **Data**: {"pairs of the embedded corpus, mined by overlap" if mined else record.data}.
 - **Terms**: Apache-2.0, as the package.
 - **Run**: `python -m sjedu train supervised_similarity --preset {record.config["study"]}`; {record.provenance()}.
 - **Config**: {numbers}.
