@@ -29,7 +29,17 @@ from numpy.typing import NDArray
 
 from sjedu.plotting import COLORS, PIXELS_PER_INCH, Real
 
-__all__ = ["Labels", "Scene", "choice", "explore", "render", "slider", "toggle"]
+__all__ = [
+    "Labels",
+    "Scene",
+    "choice",
+    "explore",
+    "explore_html",
+    "render",
+    "slider",
+    "text_line",
+    "toggle",
+]
 
 Point: TypeAlias = tuple[Real, Real]
 
@@ -198,6 +208,41 @@ def explore(scene: Scene, **controls: ipywidgets.Widget) -> Explorer:
         control.observe(answer, names="value")
     row = ipywidgets.Layout(display="flex", flex_flow="row wrap", align_items="center", overflow="visible")
     return Explorer([ipywidgets.Box(list(controls.values()), layout=row), picture, status])
+
+
+def explore_html(update: Callable[..., str], **controls: ipywidgets.Widget) -> Explorer:
+    """Wire `controls` to a text in HTML, for what is no picture: tables, sentences in Chinese.
+
+    Args:
+        update: a pure function from the state, given as keyword arguments, to HTML; it escapes what it is given.
+        **controls: by the names of the state's parts.
+
+    Raises:
+        Exception: whatever `update` raises for the state that the controls start with.
+    """
+    answer_line, status = ipywidgets.HTML(), ipywidgets.HTML()
+
+    def draw() -> None:
+        answer_line.value = update(**{name: control.value for name, control in controls.items()})
+        status.value = ""
+
+    def answer(_: object) -> None:
+        try:
+            draw()
+        except Exception as error:  # a notebook shows nothing of what a callback raises
+            answer_line.value = ""
+            status.value = _status(f"{type(error).__name__}: {error}", failed=True)
+
+    draw()
+    for control in controls.values():
+        control.observe(answer, names="value")
+    row = ipywidgets.Layout(display="flex", flex_flow="row wrap", align_items="center", overflow="visible")
+    return Explorer([ipywidgets.Box(list(controls.values()), layout=row), answer_line, status])
+
+
+def text_line(label: str, value: str, width: str = "26em") -> ipywidgets.Widget:
+    """Make a line to type in; it answers when Enter is pressed or the line is left."""
+    return ipywidgets.Text(value=value, description=label, continuous_update=False, **_look(width))
 
 
 def slider(

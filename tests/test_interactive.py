@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from PIL import Image
 
-from sjedu.interactive import Labels, Scene, choice, explore, render, slider, toggle
+from sjedu.interactive import (
+    Labels,
+    Scene,
+    choice,
+    explore,
+    explore_html,
+    render,
+    slider,
+    text_line,
+    toggle,
+)
 from sjedu.plotting import figure
 
 
@@ -241,3 +251,23 @@ def test_labels_move_and_disappear():
     assert len(ink(fig)) == 0
     with pytest.raises(ValueError, match="got 2 for 1 positions"):
         labels.write(["1", "2"])
+
+
+def test_a_text_answers_its_controls_and_says_what_went_wrong():
+    def update(number, word):
+        if number > 3:
+            raise ValueError(f"number must be at most 3, got {number}")
+        return f"<p>{word * number}</p>"
+
+    number, word = slider("number", 0, 9, 2), text_line("word", "ab")
+    widget = explore_html(update, number=number, word=word)
+    _, answer, status = widget.children
+    assert answer.value == "<p>abab</p>"
+    number.value = 3
+    assert answer.value == "<p>ababab</p>"
+    number.value = 4
+    assert answer.value == ""
+    assert "number must be at most 3, got 4" in status.value
+    assert 'role="alert"' in status.value
+    word.value, number.value = "c", 1
+    assert (answer.value, status.value) == ("<p>c</p>", "")

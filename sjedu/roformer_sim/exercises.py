@@ -299,7 +299,7 @@ def _mining_counts(answer: Answer) -> None:
 
 
 def _mining_planted(answer: Answer) -> None:
-    strict, loose = (_mined(answer, _ANSWERS, threshold) for threshold in (0.6, 0.3))
+    strict, loose = (_mined(answer, _ANSWERS, threshold) for threshold in (0.6, 0.1))
     planted = {
         frozenset(pair)
         for pair in (

@@ -1,0 +1,182 @@
+"""Rules of the claims, on made-up records; what needs no training is measured."""
+
+import pytest
+from tiny_sim import make_sim
+
+from sjedu.course import ClaimSheet, Verdict
+from sjedu.roformer_sim import claims
+from sjedu.training import Record, load_records
+
+
+def record(study, seed, **metrics):
+    return Record(
+        lesson="roformer_sim",
+        name=f"{study}-seed{seed}",
+        config={"study": study, "seed": seed},
+        seed=seed,
+        commit="0" * 40,
+        dirty=False,
+        device="cpu",
+        versions={},
+        date="2026-01-01",
+        seconds=1.0,
+        metrics={name.replace("_", " "): value for name, value in metrics.items()},
+        curves={},
+        data="",
+    )
+
+
+def runs(**studies):
+    """Three seeds of each study; a value is a mean, to which seeds add -0.01, 0 and 0.01."""
+    return [
+        record(study, seed, **{name: value + 0.01 * (seed - 1) for name, value in metrics.items()})
+        for study, metrics in studies.items()
+        for seed in range(3)
+    ]
+
+
+def both(retrieval, generation):
+    return {"intent_accuracy": retrieval, "combination_same": generation}
+
+
+def verdict(id, measured):
+    return ClaimSheet("roformer_sim", claims.CLAIMS).measure(id, **measured).verdict
+
+
+@pytest.mark.parametrize(
+    ("full", "without", "expected"),
+    [
+        (0.8, 0.3, Verdict.REPRODUCED),
+        (0.8, 0.795, Verdict.NOT_REPRODUCED),
+        (0.3, 0.8, Verdict.NOT_REPRODUCED),
+    ],
+)
+def test_contrast(full, without, expected):
+    records = runs(cpu={"intent_accuracy": full}, no_contrast={"intent_accuracy": without})
+    assert verdict("C2", claims.contrast(records)) == expected
+
+
+@pytest.mark.parametrize(
+    ("with_noise", "without", "expected"),
+    [
+        (both(0.5, 0.7), both(0.6, 0.5), Verdict.REPRODUCED),
+        (both(0.6, 0.7), both(0.6, 0.5), Verdict.PARTLY),
+        (both(0.5, 0.5), both(0.6, 0.5), Verdict.PARTLY),
+        (both(0.6, 0.5), both(0.6, 0.5), Verdict.NOT_REPRODUCED),
+    ],
+)
+def test_noise(with_noise, without, expected):
+    assert verdict("C3", claims.noise(runs(cpu=with_noise, no_noise=without))) == expected
+
+
+@pytest.mark.parametrize(
+    ("mixed", "alone", "within", "expected"),
+    [
+        (0.5, 0.7, 0.6, Verdict.REPRODUCED),
+        (0.5, 0.7, 0.5, Verdict.PARTLY),
+        (0.5, 0.5, 0.5, Verdict.NOT_REPRODUCED),
+    ],
+)
+def test_easy_negatives(mixed, alone, within, expected):
+    values = {"cpu": mixed, "simbert": alone, "within": within}
+    records = runs(**{study: {"intent_accuracy": value} for study, value in values.items()})
+    assert verdict("C4", claims.easy_negatives(records)) == expected
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        (both(0.7, 0.5), Verdict.REPRODUCED),
+        (both(0.7, 0.3), Verdict.PARTLY),
+        (both(0.5, 0.5), Verdict.NOT_REPRODUCED),
+    ],
+)
+def test_distillation(after, expected):
+    records = runs(cpu=both(0.5, 0.5), distil=after, continued=both(0.5, 0.5))
+    assert verdict("C5", claims.distillation(records)) == expected
+
+
+@pytest.mark.parametrize(
+    ("distilled", "expected"),
+    [(0.7, Verdict.REPRODUCED), (0.505, Verdict.PARTLY), (0.3, Verdict.NOT_REPRODUCED)],
+)
+def test_students(distilled, expected):
+    records = runs(student={"intent_accuracy": 0.5}, student_distil={"intent_accuracy": distilled})
+    assert verdict("C6", claims.student(records)) == expected
+
+
+@pytest.mark.parametrize(
+    ("ranked", "expected"),
+    [(0.7, Verdict.REPRODUCED), (0.505, Verdict.PARTLY), (0.4, Verdict.NOT_REPRODUCED)],
+)
+def test_ranking(ranked, expected):
+    assert verdict("C7", claims.ranking(runs(cpu={"fresh": 0.5, "ranked": ranked}))) == expected
+
+
+@pytest.mark.parametrize(
+    ("atec", "sts", "expected"),
+    [
+        ((0.3, 0.2, 0.2), (0.6, 0.5, 0.7), Verdict.REPRODUCED),
+        ((0.3, 0.2, 0.2), (0.6, 0.5, 0.5), Verdict.PARTLY),
+        ((0.2, 0.3, 0.2), (0.6, 0.5, 0.5), Verdict.NOT_REPRODUCED),
+    ],
+)
+def test_whitening(atec, sts, expected):
+    kinds = ("", "_whitened", "_third")
+    values = {
+        f"{name}_cls{kind}": value
+        for name, some in (("atec", atec), ("sts_b", sts))
+        for kind, value in zip(kinds, some, strict=True)
+    }
+    found = record("real", 0, **{k.replace("sts_b", "STS"): v for k, v in values.items()})
+    metrics = {name.replace("STS", "sts_b"): value for name, value in found.metrics.items()}
+    assert verdict("C8", claims.whitening([record_with(found, metrics)])) == expected
+
+
+def record_with(found, metrics):
+    import dataclasses
+
+    return dataclasses.replace(found, metrics=metrics)
+
+
+def test_nothing_leaks():
+    measured = claims.leakage(make_sim(num_hidden_layers=3))
+    assert verdict("C1", measured) == Verdict.REPRODUCED
+    assert "exactly 0" in measured["text"]
+
+
+def test_the_baseline_is_between_nothing_and_everything():
+    found = claims.baselines()
+    assert 0.05 < found["intent accuracy"] < 1
+    assert found["combination spearman"] > 0
+
+
+def test_missing_records_are_named():
+    with pytest.raises(ValueError, match="records of 'cpu' with 'intent accuracy': got 0; expected 2"):
+        claims.contrast([])
+    table = claims.summary([], ["gpu"], ["intent accuracy"])
+    assert "No gpu run is recorded yet" in table.notes[0]
+    assert not table.rows
+
+
+def test_the_articles_table_says_what_the_lesson_says_of_it():
+    """Whitening lowers ATEC everywhere; on STS-B it lowers RoFormer-Sim, and 256 of its directions raise all."""
+    for row in claims.ARTICLE_TABLE.values():
+        plain, white, _ = row["ATEC"]
+        assert white < plain
+        assert row["STS-B"][2] > row["STS-B"][0]
+    assert claims.ARTICLE_TABLE["V2-P1"]["STS-B"][1] < claims.ARTICLE_TABLE["V2-P1"]["STS-B"][0]
+
+
+def test_the_recorded_runs_can_be_judged():
+    records = load_records("roformer_sim")
+    for measure in (
+        claims.contrast,
+        claims.noise,
+        claims.easy_negatives,
+        claims.distillation,
+        claims.student,
+        claims.ranking,
+        claims.whitening,
+    ):
+        assert measure(records)["text"]
