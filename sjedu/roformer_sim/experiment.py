@@ -148,7 +148,7 @@ class Config:
 
 _CPU = Config()
 _DISTIL = dataclasses.replace(_CPU, study="distil", contrast=False, steps=300, learning_rate=1e-3)
-_SIM = dataclasses.replace(_CPU, study="sim", start="mlm", steps=1000, learning_rate=1e-3)
+_SIM = dataclasses.replace(_CPU, study="sim", start="mlm", steps=1600, learning_rate=1e-3)
 _GPU = Config(
     study="gpu",
     precision="bf16",
@@ -181,7 +181,7 @@ PRESETS: dict[str, Config] = {
     "sim_distil": dataclasses.replace(
         _SIM, study="sim_distil", contrast=False, steps=250, learning_rate=5e-4
     ),
-    "quick": dataclasses.replace(_CPU, study="quick", corpora=("questions",), noise=0.0, steps=300),
+    "quick": dataclasses.replace(_SIM, study="quick", corpora=("questions",), noise=0.0, steps=150),
     "real": dataclasses.replace(
         _SIM,
         study="real",

@@ -1,0 +1,77 @@
+"""Texts with planted paraphrases, to see what mining by characters finds in which context, and how much of it is right.
+
+A context is a list of texts that belong together. In "answers" several people answer one question, so that they often
+say the same; in a "passage" one person goes on about one thing and rarely repeats it; "anything" has no common
+thread. What each sentence means is known, so that a mined pair is right if both mean the same.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeAlias
+
+from sjedu.data.text import Statement, parse_statement, sample_statement, wordings
+from sjedu.roformer_sim.mining import MinedPair, mine_answers, sentences
+
+Context: TypeAlias = Literal["answers", "passage", "anything"]
+
+#: How likely a sentence repeats the thing that the context is about.
+REPEATS: dict[Context, float] = {"answers": 0.5, "passage": 0.15, "anything": 0.0}
+
+
+class Found(NamedTuple):
+    """Of mined pairs, how many there are, and the share of those that mean the same."""
+
+    pairs: int
+    precision: float
+
+
+def planted_texts(context: Context, rng: random.Random, texts: int = 6) -> list[str]:
+    """Return so many sentences of one context; of a question's answers each is one answer.
+
+    Raises:
+        ValueError: if there is no such context.
+    """
+    if context not in REPEATS:
+        raise ValueError(f"context must be one of {', '.join(REPEATS)}, got {context!r}")
+    topic = _with_wordings(rng)
+    found = []
+    for _ in range(texts):
+        meaning = topic if rng.random() < REPEATS[context] else _other(context, topic, rng)
+        found.append(rng.choice(wordings(meaning)) + "。")
+    return found
+
+
+def mined(context: Context, threshold: float, contexts: int = 150, seed: int = 0) -> Found:
+    """Mine many contexts of one kind with one threshold, and count what was found."""
+    rng = random.Random(f"{context} {seed}")
+    pairs = [pair for _ in range(contexts) for pair in mine_answers(planted_texts(context, rng), threshold)]
+    return Found(len(pairs), precision(pairs))
+
+
+def precision(pairs: Sequence[MinedPair]) -> float:
+    """Return the share of pairs of statements that mean the same; NaN where there are none."""
+    if not pairs:
+        return float("nan")
+    right = [_meaning(pair.first) == _meaning(pair.second) for pair in pairs]
+    return sum(right) / len(right)
+
+
+def _meaning(sentence: str) -> Statement:
+    return parse_statement(sentences(sentence)[0].removesuffix("。"))
+
+
+def _with_wordings(rng: random.Random) -> Statement:
+    while True:
+        drawn = sample_statement(rng)
+        if len(wordings(drawn)) >= 5:
+            return drawn
+
+
+def _other(context: Context, topic: Statement, rng: random.Random) -> Statement:
+    """Another meaning: about the same thing where there is a common thread."""
+    while True:
+        drawn = sample_statement(rng)
+        if drawn != topic and (context == "anything" or drawn.entity == topic.entity):
+            return drawn
