@@ -120,24 +120,17 @@ class _Streamed(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, u: Tensor, keys: Tensor, scale: Tensor, pairing: _Pairing, block: int) -> Tensor:
-        rows = u.new_empty(len(u))
         columns = _log_sum_exps(keys, u, scale, pairing.transposed(), block) if pairing.symmetric else None
-        differentiate = any(ctx.needs_input_grad)
-        towards_u, towards_keys = torch.empty_like(u), keys.new_zeros(keys.shape[::-1])
-        for here, logits in _blocks(u, keys, scale, pairing, block):
-            by_columns = None if columns is None else (logits - columns).exp_()
-            rows[here] = _to_probabilities(logits)
-            if differentiate:
-                G = _less_positives(logits, by_columns, pairing.target[here])
-                torch.mm(G, keys, out=towards_u[here])
-                towards_keys.addmm_(u[here].mT, G)  # transposed: a product with Gᵀ takes longer
+        rows, towards_u, towards_keys = _sweep(
+            u, keys, scale, pairing, block, columns, any(ctx.needs_input_grad)
+        )
         hits = torch.linalg.vecdot(u, keys[pairing.target]) * scale
         total: Tensor = (rows - hits).sum()
         if columns is not None:
             total = (total + (columns - hits).sum()) / 2
             towards_u, towards_keys = towards_u.div_(2), towards_keys.div_(2)
         towards_scale = torch.linalg.vecdot(towards_u, u).sum()  # Σ_ij G_ij ⟨u_i, v_j⟩
-        ctx.save_for_backward(towards_u, towards_keys.mT.contiguous(), scale, towards_scale)
+        ctx.save_for_backward(towards_u, towards_keys, scale, towards_scale)
         return total
 
     @staticmethod
@@ -146,6 +139,28 @@ class _Streamed(torch.autograd.Function):
         towards_u, towards_keys, scale, towards_scale = ctx.saved_tensors
         factor = upstream * scale
         return towards_u * factor, towards_keys * factor, towards_scale * upstream, None, None
+
+
+def _sweep(
+    u: Tensor,
+    keys: Tensor,
+    scale: Tensor,
+    pairing: _Pairing,
+    block: int,
+    columns: Tensor | None,
+    differentiate: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the log-sum-exps of the rows, G v and Gᵀ u, given those of the columns where these have losses."""
+    rows = u.new_empty(len(u))
+    towards_u, towards_keys = torch.zeros_like(u), keys.new_zeros(keys.shape[::-1])
+    for here, logits in _blocks(u, keys, scale, pairing, block):
+        rows[here] = _to_probabilities(logits, columns)
+        if differentiate:
+            G, hit = logits, pairing.target[here, None]
+            G.scatter_add_(1, hit, G.new_full((1, 1), -1.0 if columns is None else -2.0).expand_as(hit))
+            torch.mm(G, keys, out=towards_u[here])
+            towards_keys.addmm_(u[here].mT, G)  # transposed: a product with Gᵀ takes longer
+    return rows, towards_u, towards_keys.mT
 
 
 def _blocks(
@@ -159,26 +174,24 @@ def _blocks(
         yield slice(start, start + block), pairing.rule_out(logits, start)
 
 
-def _to_probabilities(logits: Tensor) -> Tensor:
-    """Turn each row, in place, into its softmax; return the log-sum-exps."""
+def _to_probabilities(logits: Tensor, columns: Tensor | None = None) -> Tensor:
+    """Turn logits, in place, into the softmax of each row, plus, if log-sum-exps are given, that of each column.
+
+    Returns:
+        The log-sum-exps of the rows.
+    """
+    by_columns = None if columns is None else (logits - columns).exp_()
     highest = logits.amax(dim=1, keepdim=True)
     total = logits.sub_(highest).exp_().sum(dim=1, keepdim=True)
     logits.div_(total)
+    if by_columns is not None:
+        logits.add_(by_columns)
     return total.log_().add_(highest).squeeze(1)
 
 
 def _log_sum_exps(u: Tensor, keys: Tensor, scale: Tensor, pairing: _Pairing, block: int) -> Tensor:
     blocks = _blocks(u, keys, scale, pairing, block)
     return torch.cat([_to_probabilities(logits) for _, logits in blocks])
-
-
-def _less_positives(by_rows: Tensor, by_columns: Tensor | None, target: Tensor) -> Tensor:
-    """Return, in the memory of the first, G: the probabilities less 1 at the positives, for rows and for columns."""
-    if by_columns is not None:
-        by_rows += by_columns
-    hit = target[:, None]
-    sides = 1.0 if by_columns is None else 2.0
-    return by_rows.scatter_add_(1, hit, by_rows.new_full((1, 1), -sides).expand_as(hit))
 
 
 # ---------------------------------------------------------------- arguments
