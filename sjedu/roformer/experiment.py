@@ -4,7 +4,7 @@
 
     cpu         the small model of masked words that comes with the package
     cpu_causal  the other one, which guesses the next word
-    quick       a smaller one on the embedded corpus alone, in a minute
+    quick       one on the embedded corpus's reviews alone, in a few minutes
     shuffled    "quick" with verdicts that say nothing about the review: the control of lesson 2
     gpu         RoFormer-base on the open and the community's corpora by name, whole words masked; the terms of some of
                 these allow no publication of the weights
@@ -36,6 +36,7 @@ from sjedu.data.text import (
     sample_review,
     write_review,
 )
+from sjedu.data.text.corpus import Kind
 from sjedu.roformer.card import write_card
 from sjedu.roformer.config import RoFormerConfig
 from sjedu.roformer.masks import causal_mask
@@ -69,6 +70,7 @@ class Config:
         objective: "mlm" hides words and sees both sides, "causal" guesses each next word.
         corpora: "embedded", and names of published sets, whose training texts are read.
         embedded: how many examples of the embedded corpus.
+        kind: of these examples, "review", "question" or "statement"; by default all, mixed.
         verdict_agreement: of its reviews, see `embedded_corpus`; 0.5 is the control.
         verdict_rate: how many of its reviews have a verdict, see there. A model of masked words learns what a verdict
             has to do with a review only from verdicts that are hidden, and it needs some ten thousand of them: hence
@@ -97,6 +99,7 @@ class Config:
     objective: Objective = "mlm"
     corpora: tuple[str, ...] = (EMBEDDED, "tatoeba", "paws_x")
     embedded: int = 400_000
+    kind: Kind | None = None
     verdict_agreement: float = 0.95
     verdict_rate: float = 0.9
     seed: int = 0
@@ -130,17 +133,7 @@ class Config:
         return f"{self.study}-{self.objective}-seed{self.seed}"
 
 
-_QUICK = Config(
-    study="quick",
-    corpora=(EMBEDDED,),
-    embedded=20_000,
-    dim=64,
-    layers=2,
-    mlp_dim=256,
-    steps=1200,
-    batch_size=32,
-    learning_rate=2e-3,
-)
+_QUICK = Config(study="quick", corpora=(EMBEDDED,), embedded=60_000, kind="review", steps=2000, batch_size=32)
 
 PRESETS: dict[str, Config] = {
     "cpu": Config(),
@@ -267,7 +260,10 @@ def load_corpus(config: Config) -> Corpus:
         if name == EMBEDDED:
             examples, fresh = (
                 embedded_corpus(
-                    seed, verdict_agreement=config.verdict_agreement, verdict_rate=config.verdict_rate
+                    seed,
+                    verdict_agreement=config.verdict_agreement,
+                    verdict_rate=config.verdict_rate,
+                    kind=config.kind,
                 )
                 for seed in (config.seed, 2**32 + config.seed)
             )
