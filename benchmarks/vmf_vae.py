@@ -1,7 +1,7 @@
 """Our von Mises-Fisher beside the peers': how right each is over the grid, and how fast it draws.
 
-Two workloads: *batch* is a training step, which makes a distribution of 128 directions with a κ of their own each and
-draws from it once (s-vae's method, a bare function, has none to make); *many* is a large sample of one law. Times are
+Two workloads: *batch* is a training step, which makes a distribution of 128 directions with a κ of their own each,
+draws from it once, and takes the gradients in the directions and in κ; *many* is a large sample of one law. Times are
 microseconds a sample; ratios are to ours, above 1 is slower than ours. The error of a sampler is the distance of the
 mean of w = ⟨μ, x⟩ from A, in standard errors of the sample and, where it is large, as a plain number.
 """
@@ -12,6 +12,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from sjedu.vmf_vae.public_code import rejection_cosine
 from sjedu.vmf_vae.samplers import closed_form_cosine
 
 PACKAGES = ("torch", "scipy", "numpy", "power-spherical")
-OURS = "sjedu"
+OURS, POWER = "sjedu", "power_spherical"
 
 
 @dataclass
@@ -72,8 +73,23 @@ class Contestant:
 # ---------------------------------------------------------------- the contestants
 
 
+class SVae(Distribution):
+    """The law as the public code of Davidson et al. draws it."""
+
+    arg_constraints = {}
+
+    def __init__(self, loc: Tensor, kappa: Tensor) -> None:
+        self.loc, self.kappa = loc, kappa
+        super().__init__(kappa.shape, loc.shape[-1:], validate_args=False)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draw once for each direction, or a sample of a single one."""
+        size = tuple(sample_shape) or tuple(self.kappa.shape)
+        return s_vae(self.loc.expand(*size, -1), self.kappa.expand(size).contiguous())
+
+
 def s_vae(loc: Tensor, kappa: Tensor) -> Tensor:
-    """Draw as the public code of Davidson et al.: w by rejection (d = 3: closed form), then a reflection."""
+    """Draw w by rejection (d = 3: closed form), x around e1, and reflect it to μ."""
     if loc.shape[-1] == 3:
         w = closed_form_cosine(kappa, torch.rand_like(kappa))
     else:
@@ -90,49 +106,53 @@ def s_vae(loc: Tensor, kappa: Tensor) -> Tensor:
 def samplers(workload: str, dim: int, settings: Settings) -> list[Contestant]:
     """Return ours and the peers that are installed."""
     generator = torch.Generator().manual_seed(dim)
-    locs = F.normalize(torch.randn(settings.batch, dim, generator=generator), dim=-1)
-    kappas = settings.kappa * (0.5 + torch.rand(settings.batch, generator=generator))
+    loc = F.normalize(torch.randn(settings.batch, dim, generator=generator), dim=-1)
+    kappa = settings.kappa * (0.5 + torch.rand(settings.batch, generator=generator))
+    size, shape = settings.batch, ()
     if workload == "many":
-        locs, kappas = locs[:1], torch.tensor([settings.kappa])
-    size = settings.many if workload == "many" else settings.batch
-    shape = (settings.many,) if workload == "many" else ()
-    loc, kappa = (locs[0], kappas[0]) if workload == "many" else (locs, kappas)
+        loc, kappa = loc[0], torch.tensor(settings.kappa)
+        size, shape = settings.many, (settings.many,)
+    laws: dict[str, Callable[[Tensor, Tensor], Distribution]] = {
+        OURS: partial(VonMisesFisher, validate_args=False),
+        "s-vae's method": SVae,
+        **power_spherical(),
+    }
+    draw = training_step if workload == "batch" else large_sample
     entries = [
-        Contestant(
-            OURS, size, drawing(lambda: VonMisesFisher(loc, kappa, validate_args=False), workload, shape)
-        ),
-        Contestant(
-            "s-vae's method", size, lambda: s_vae(locs.expand(size, dim), kappas.expand(size).contiguous())
-        ),
-        *power_spherical(loc, kappa, workload, shape, size),
+        Contestant(name, size, draw(law, loc, kappa, shape), exact=name != POWER)
+        for name, law in laws.items()
     ]
     if workload == "many":
         few = max(10, min(settings.many, 20_000 // dim**2 * 10, 2000))
-        law = scipy.stats.vonmises_fisher(
-            locs[0].double().numpy() / float(locs[0].double().norm()), settings.kappa
-        )
+        law = scipy.stats.vonmises_fisher(loc.double().numpy() / float(loc.double().norm()), settings.kappa)
         entries.append(Contestant("scipy", few, lambda: torch.from_numpy(law.rvs(few))))
     return entries
 
 
-def drawing(make: Callable[[], Distribution], workload: str, shape: tuple[int, ...]) -> Callable[[], Tensor]:
-    """Return a call that draws: from one law, or in "batch" from a new one each time, as a training step makes it."""
-    if workload == "batch":
-        return lambda: make().rsample(shape)
-    law = make()
-    return lambda: law.rsample(shape)
+def training_step(
+    law: Callable[[Tensor, Tensor], Distribution], loc: Tensor, kappa: Tensor, shape: tuple[int, ...]
+) -> Callable[[], Any]:
+    """Return a call that makes the law, draws, and takes the gradients of something that the sample is good for."""
+    leaves = loc.clone().requires_grad_(), kappa.clone().requires_grad_()
+    upstream = torch.randn(*shape, *loc.shape, generator=torch.Generator().manual_seed(0))
+    return lambda: torch.autograd.grad(law(*leaves).rsample(shape), leaves, upstream)
 
 
-def power_spherical(
-    loc: Tensor, kappa: Tensor, workload: str, shape: tuple[int, ...], size: int
-) -> list[Contestant]:
+def large_sample(
+    law: Callable[[Tensor, Tensor], Distribution], loc: Tensor, kappa: Tensor, shape: tuple[int, ...]
+) -> Callable[[], Any]:
+    """Return a call that draws from a law that is there already."""
+    made = law(loc, kappa)
+    return lambda: made.rsample(shape)
+
+
+def power_spherical() -> dict[str, Callable[[Tensor, Tensor], Distribution]]:
     """Return the power spherical law, another family with the same parameters."""
     try:
         import power_spherical
     except ImportError:
-        return []
-    draw = drawing(lambda: power_spherical.PowerSpherical(loc, kappa, validate_args=False), workload, shape)
-    return [Contestant("power_spherical", size, draw, exact=False)]
+        return {}
+    return {POWER: partial(power_spherical.PowerSpherical, validate_args=False)}
 
 
 # ---------------------------------------------------------------- measuring

@@ -228,10 +228,10 @@ def _draw_angles(
     dim: int, concentration: Tensor, shape: torch.Size, with_derivative: bool
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Draw cos φ and sin φ in float64, for each sample and batch element, and the derivative of φ in κ."""
-    if dim == 3 and not with_derivative:
-        return *closed_form_sides(wide(concentration.detach()), shape), None
-    scores = torch.randn(shape, dtype=torch.float64, device=concentration.device)
     kappa = wide(concentration.detach())
+    if dim == 3:
+        return closed_form_sides(kappa, shape, with_derivative=with_derivative)
+    scores = torch.randn(shape, dtype=torch.float64, device=concentration.device)
     if kappa.numel() == 1:
         flat, kappa = scores.reshape(-1, 1), kappa.reshape(1)
     else:
@@ -256,7 +256,7 @@ def _isotropic(mu: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor, Tensor, T
     g = torch.randn(shape, dtype=mu.dtype, device=mu.device)
     g[..., 0] = 0
     if shape[-1] < 4:  # a generator of finite resolution may return only zeros
-        g[..., 1].masked_fill_(g[..., 1] == 0, 1e-15)
+        g[..., 1] += 1e-15
     length = torch.linalg.vector_norm(g, dim=-1, keepdim=True)
     first = mu[..., :1]
     sign = torch.copysign(torch.ones_like(first), first)

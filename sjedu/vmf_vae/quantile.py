@@ -151,19 +151,32 @@ def angles(dim: int, concentration: Tensor, scores: Tensor, *, with_derivative: 
     return Angles(phi, results[1] if with_derivative else None)
 
 
-def closed_form_sides(concentration: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
-    """Draw cos φ and sin φ in three dimensions, where the distribution function has a closed inverse.
+def closed_form_sides(
+    concentration: Tensor, shape: torch.Size, *, with_derivative: bool = False
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Draw cos φ, sin φ and ∂φ/∂κ in three dimensions, where the distribution function has a closed inverse.
 
-    ``1 - cos φ = -log(1 + u (e^(-2κ) - 1)) / κ`` for a uniform u; both sides are right to rounding for every κ.
+    ``g = 1 - cos φ = -log(1 + u (e^(-2κ) - 1)) / κ`` for a uniform u; both sides are right to rounding for every κ.
 
     Args:
         concentration: κ >= 0, broadcasts to the shape; float64.
         shape: of the samples.
+        with_derivative: whether to return ∂φ/∂κ at fixed u.
     """
     u = torch.rand(shape, dtype=torch.float64, device=concentration.device)
     kappa = concentration.clamp(min=1e-12)  # where the law is uniform to rounding
-    gap = u.mul_(torch.expm1(-2 * kappa)).log1p_().div_(-kappa).clamp_(0, 2)
-    return 1 - gap, (gap * (2 - gap)).sqrt_()
+    decay = torch.expm1(-2 * kappa)
+    inside = u * decay
+    gap = torch.log1p(inside).div_(-kappa).clamp_(0, 2)
+    sine = (gap * (2 - gap)).sqrt_()
+    if not with_derivative:
+        return 1 - gap, sine, None
+    # κ ∂g/∂κ = 2u e^(-2κ) / (1 + u (e^(-2κ) - 1)) - g, which cancels where κ is small. There
+    # κ ∂g/∂κ = g (e^(κr) - 1), up to κ⁴.
+    by_kappa = u.mul_(2 * (1 + decay)).div_(1 + inside).sub_(gap)
+    r = (gap - 2) * (0.5 + kappa * (gap + 2) / 24)
+    by_kappa = torch.where(kappa < 1e-3, gap * torch.expm1(kappa * r), by_kappa)
+    return 1 - gap, sine, by_kappa.div_(kappa * sine.clamp(min=1e-150))
 
 
 def _locate(x: Tensor, count: int) -> tuple[Tensor, Tensor]:

@@ -2,13 +2,14 @@
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.special
 import torch
 
 from sjedu.vmf_vae import bessel, theory
-from sjedu.vmf_vae.quantile import angle_quantile, angles
+from sjedu.vmf_vae.quantile import angle_quantile, angles, closed_form_sides
 
 DIMS = (2, 3, 4, 16, 64, 256, 1024, 4096)
 # Off the nodes of the table, and beyond both of its ends.
@@ -82,6 +83,33 @@ def test_derivative_is_the_tables_and_the_closed_forms():
         grid = theory.AngularGrid(3, kappa)
         exact = angle_quantile(3, np.array([kappa]), y.numpy())[0]
         np.testing.assert_allclose(found[:, 0].numpy(), grid.dphi_dkappa(exact), rtol=1e-5)
+
+
+@pytest.mark.parametrize("kappa", [1e-9, 1e-5, 9.9e-4, 1.01e-3, 0.3, 20.0, 1e3, 1e6])
+def test_closed_form_in_three_dimensions_with_its_derivative(kappa):
+    def gap(k, u):
+        return -mpmath.log(1 + u * mpmath.expm1(-2 * k)) / k
+
+    k = torch.tensor(kappa, dtype=torch.float64)
+    torch.manual_seed(0)
+    u = torch.rand(20, dtype=torch.float64)
+    torch.manual_seed(0)
+    cosine, sine, by_kappa = closed_form_sides(k, u.shape, with_derivative=True)
+    with mpmath.workdps(50):
+        points = [(mpmath.mpf(kappa), mpmath.mpf(float(v))) for v in u]
+        exact = [gap(*point) for point in points]
+        sines = [mpmath.sqrt(g * (2 - g)) for g in exact]
+        slopes = [mpmath.diff(gap, point, (1, 0)) / s for point, s in zip(points, sines, strict=True)]
+    np.testing.assert_allclose(cosine, [float(1 - g) for g in exact], rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(sine, [float(s) for s in sines], rtol=1e-12)
+    np.testing.assert_allclose(by_kappa, [float(s) for s in slopes], rtol=1e-9)
+
+
+def test_closed_form_at_the_uniform_law():
+    zero = torch.zeros((), dtype=torch.float64)
+    _, sine, by_kappa = closed_form_sides(zero, torch.Size([50]), with_derivative=True)
+    torch.testing.assert_close(by_kappa, -sine / 2, rtol=1e-7, atol=0)  # at κ = 0, ∂w/∂κ = (1 - w²)/2
+    assert closed_form_sides(zero, torch.Size([5]))[2] is None
 
 
 def test_both_ways_of_evaluation_are_one():
