@@ -1,5 +1,7 @@
 """Every solution passes, and every wrong answer that the lesson warns of is rejected for its own reason."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -180,8 +182,6 @@ def whitened(kind):
 def test_wrong_answers_are_rejected_for_their_reason(id, answer, reason):
     feedback = EXERCISES[id].check(answer)
     assert feedback.correct is False
-    import re
-
     assert re.search(reason, feedback.message), feedback.message
 
 

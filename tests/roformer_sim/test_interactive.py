@@ -1,23 +1,13 @@
 """The widgets: pictures and tables as functions of their state, for every value of every control."""
 
 import pytest
-import torch
-from tiny_sim import TOKENIZER, make_sim, questions
+from tiny_sim import make_sim, make_writer, questions
 
 from sjedu.interactive import render
-from sjedu.roformer.tokenizer import SEP
 from sjedu.roformer_sim import interactive, theory
 from sjedu.training import load_records
 
 CORPUS = questions(30)
-
-
-def make_writer():
-    """A random model that mostly comes to an end."""
-    model = make_sim(loud=0.3)
-    with torch.no_grad():
-        model.language_model.bias[TOKENIZER.id(SEP)] += 8
-    return model
 
 
 @pytest.mark.parametrize("border", [1, 2, 6, 12])

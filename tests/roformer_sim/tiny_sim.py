@@ -6,6 +6,7 @@ import torch
 
 from sjedu.data.text import corpus_characters, sample_question, write_question
 from sjedu.roformer import LanguageModel, RoFormerConfig, Tokenizer
+from sjedu.roformer.tokenizer import SEP
 from sjedu.roformer_sim import RoFormerSim
 
 TOKENIZER = Tokenizer.for_texts([], always=corpus_characters())
@@ -29,6 +30,14 @@ def make_sim(pooling="cls", max_length=48, *, seed=0, loud=0.15, **values):
         for weight in model.parameters():
             weight.add_(loud * torch.randn(weight.shape, generator=generator))
     return RoFormerSim(model, TOKENIZER, pooling, max_length).eval()
+
+
+def make_writer():
+    """A random model that mostly comes to an end."""
+    model = make_sim(loud=0.3)
+    with torch.no_grad():
+        model.language_model.bias[TOKENIZER.id(SEP)] += 8
+    return model
 
 
 def questions(count, seed=0):
