@@ -12,8 +12,8 @@ encoder of six layers, and is held against the whole batch in one graph:
 *two passes alone* encodes every chunk without a graph and again with one, and has no loss between: the bound for
 every method that takes two passes, at that size of chunk.
 
-Times come from one process for each N and chunk, in rounds; memory is the median of three processes for each
-contestant.
+Times come from one process for each N and chunk, in rounds; memory from a process of its own for each contestant, or
+the median of several.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Settings:
     rounds: int = 5
     """How often each contestant is measured."""
     memory_rounds: int = 3
-    """In how many processes each contestant's memory is measured."""
+    """In how many processes each contestant's memory is measured, for up to 1024 pairs; beyond, one is enough."""
     device: str = "cpu"
     """Where; on "cuda" memory is what PyTorch allocated at most."""
     quick: bool = False
@@ -310,10 +310,10 @@ def measure(part: str, size: int, chunk: int, settings: Settings, exact: dict[st
         return statistics.median(each[name] / each[to] for each in rounds)
 
     def memory(name: str) -> float:
-        found = (
-            apart(peak, part, size, chunk, settings, name, cuda=cuda) for _ in range(settings.memory_rounds)
+        processes = settings.memory_rounds if size <= 1024 else 1
+        return statistics.median(
+            apart(peak, part, size, chunk, settings, name, cuda=cuda) for _ in range(processes)
         )
-        return statistics.median(found)
 
     return [
         Row(
