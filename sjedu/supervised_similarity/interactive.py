@@ -20,7 +20,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
 from sjedu.data.text import COLOURS, SUBJECTS, Statement, opposite, parse_statement, wordings
-from sjedu.interactive import Labels, Scene, choice, explore, slider
+from sjedu.interactive import Labels, Scene, choice, explore, slider, text_line
 from sjedu.plotting import COLORS, DIVERGING, Real, figure, mosaic
 from sjedu.supervised_similarity.evaluation import auc, confusion, cosines, roc
 from sjedu.supervised_similarity.experiment import load_small
@@ -91,6 +91,27 @@ def pair_explorer_scene() -> Scene:
         draw(*values)
         said = ", ".join(f"{_number(value)} {label}" for label, value in zip(MODELS, values, strict=True))
         return f"{pick} | {other} ({change}): the cosine is {said}."
+
+    return Scene(fig, bars, update)
+
+
+def typed_pair() -> ipywidgets.VBox:
+    """Show the cosines of any two sentences that are typed, before labels, after them, and in the student."""
+    return explore(
+        typed_pair_scene(), first=text_line("first", "我喜欢北京"), second=text_line("second", "我讨厌北京")
+    )
+
+
+def typed_pair_scene() -> Scene:
+    """Draw the state (first, second) of `typed_pair`."""
+    fig, axes = mosaic("A", 8.6, 2.6)
+    bars, draw = _bars(axes["A"], tuple(MODELS), "cosine of the two sentences")
+
+    def update(first: str, second: str) -> str:
+        values = [_similarity(name, first, second) for name in MODELS.values()]
+        draw(*values)
+        said = ", ".join(f"{_number(value)} {label}" for label, value in zip(MODELS, values, strict=True))
+        return f"{first} | {second}: the cosine is {said}."
 
     return Scene(fig, bars, update)
 
