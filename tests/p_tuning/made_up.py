@@ -42,7 +42,7 @@ def record(method, base, *, noise=0.01, **fields):
 def runs():
     bases = {
         "zero_shot": 0.82, "fine_tune": 0.55, "pet": 0.62, "adapter": 0.6, "p_tuning": 0.68, "p_tuning_auxiliary": 0.7,
-        "p_tuning_unused": 0.5, "p_tuning_random": 0.52, "p_tuning_template": 0.7, "p_tuning_full": 0.6,
+        "p_tuning_unused": 0.5, "p_tuning_words": 0.52, "p_tuning_template": 0.7, "p_tuning_full": 0.6,
         "p_tuning_full_words": 0.5,
     }  # fmt: skip
     found = [record(method, base) for method, base in bases.items()]
@@ -58,9 +58,9 @@ def runs():
     found += [
         record("zero_shot", base, study=study) for study, base in (("shuffled", 0.5), ("unshuffled", 0.8))
     ]
-    rates = {"p_tuning_random": (0.002, 0.01, 0.05), "p_tuning_lstm": (0.0006, 0.003, 0.015)}
+    rates = {"p_tuning": (0.01, 0.03, 0.1), "p_tuning_lstm": (0.0003, 0.001, 0.003)}
     for method, choices in rates.items():
         for i, rate in enumerate(choices):
-            speed = {"p_tuning_random": (0.5, 0.6, 0.7), "p_tuning_lstm": (0.55, 0.68, 0.69)}[method][i]
+            speed = {"p_tuning": (0.5, 0.6, 0.7), "p_tuning_lstm": (0.55, 0.68, 0.69)}[method][i]
             found.append(record(method, speed, study="speed", learning_rate=rate))
     return found
