@@ -226,11 +226,32 @@ SUPERVISED_SIMILARITY = (
     Term("topic", "主题", "what a sentence is about, whatever it says of it"),
 )
 
+ROFORMER_SIM = (
+    Term("ablation", "消融实验", "taking one part away to see what it is good for"),
+    Term("contrastive learning", "对比学习", "finding the partner among all others of a batch"),
+    Term("distillation", "蒸馏", "learning from another model's outputs instead of labels"),
+    Term("false negative", "假负例", "a pair that is treated as unlike, though it is alike"),
+    Term("Jaccard similarity", "Jaccard 相似度", "what two sets share, over all that is in either"),
+    Term("noise (of BART)", "加噪（BART）", "hiding parts of the input that is to be rewritten"),
+    Term("nucleus sampling, top-p", "核采样", "drawing from the most probable tokens whose mass reaches p"),
+    Term("paraphrase, similar sentence", "相似句", "another sentence with the same meaning"),
+    Term("pooling", "池化", "making one vector of the vectors of all tokens"),
+    Term("pseudo-pair", "伪相似对", "two sentences that are taken for alike without a label"),
+    Term("re-ranking", "重排", "ordering candidates by another score than the one that made them"),
+    Term("retrieval", "检索", "finding the texts of a corpus that are nearest to a query"),
+    Term("sentence vector", "句向量", "a vector whose direction stands for a sentence's meaning"),
+    Term("Spearman correlation", "Spearman 相关系数", "the correlation of ranks"),
+    Term("teacher, student", "教师、学生", "the model that is copied, and the one that copies"),
+    Term("UniLM mask", "UniLM 的 Attention Mask", "open on the source, from left to right on the target"),
+    Term("whitening", "白化", "a linear map after which the covariance is the identity"),
+)
+
 #: The terms of each lesson by its room.
 TERMS: dict[str, tuple[Term, ...]] = {
     "contrastive_accumulation": CONTRASTIVE_ACCUMULATION,
     "dirac_smoothing": DIRAC_SMOOTHING,
     "p_tuning": P_TUNING,
+    "roformer_sim": ROFORMER_SIM,
     "rope_2d": ROPE_2D,
     "supervised_similarity": SUPERVISED_SIMILARITY,
     "vmf_vae": VMF_VAE,

@@ -275,6 +275,12 @@ LESSONS = (
                 "Unified Language Model Pre-training for Natural Language Understanding and Generation",
                 "1905.03197",
             ),
+            Paper(
+                "Lewis, Liu, Goyal, Ghazvininejad, Mohamed, Levy, Stoyanov, Zettlemoyer",
+                "BART: Denoising Sequence-to-Sequence Pre-training for Natural Language Generation,"
+                " Translation, and Comprehension",
+                "1910.13461",
+            ),
         ),
         question="Can one Transformer learn sentence vectors and the writing of paraphrases at"
         " the same time?",

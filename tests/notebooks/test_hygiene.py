@@ -22,6 +22,7 @@ NOT_COMPARED = {
     "03_rope_2d": 4,
     "04_vmf_vae": 4,
     "05_dirac_smoothing": 4,
+    "06_roformer_sim": 3,
     "07_contrastive_accumulation": 4,
     "08_supervised_similarity": 3,
 }
