@@ -14,7 +14,7 @@
     continued       "cpu" continued as it was, for as long (give start)
     student         half as wide a model, trained as "cpu" is
     student_distil  the same, with a teacher in place of contrast (give teacher)
-    sim, sim_distil the small model that comes with the package, from pretrained weights, in two stages
+    sim             the small model that comes with the package, from pretrained weights
     quick           "simbert" in seconds, for the notebook
     real            pairs that people called alike, by name, from pretrained weights
     gpu, gpu_distil the article's scale from published weights
@@ -178,9 +178,6 @@ PRESETS: dict[str, Config] = {
     "student": dataclasses.replace(_CPU, study="student", dim=32),
     "student_distil": dataclasses.replace(_CPU, study="student_distil", dim=32, contrast=False),
     "sim": _SIM,
-    "sim_distil": dataclasses.replace(
-        _SIM, study="sim_distil", contrast=False, steps=250, learning_rate=5e-4
-    ),
     "quick": dataclasses.replace(_SIM, study="quick", corpora=("questions",), noise=0.0, steps=150),
     "real": dataclasses.replace(
         _SIM,
