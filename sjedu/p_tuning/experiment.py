@@ -75,7 +75,7 @@ class Method:
 METHODS: dict[str, Method] = {
     "zero_shot": Method("nothing"),
     "probe": Method("head", dense=True, learning_rate=1e-2),
-    "fine_tune": Method("everything", dense=True, learning_rate=3e-4),
+    "fine_tune": Method("everything", dense=True, learning_rate=1e-4),
     "pet": Method("everything", learning_rate=3e-5),
     "adapter": Method("adapters", learning_rate=3e-3),
     "p_tuning": Method("prompt", "embedding", learning_rate=3e-2),

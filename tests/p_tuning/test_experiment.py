@@ -213,7 +213,7 @@ def test_the_rate_rises_and_falls():
 def test_a_larger_model_has_smaller_rates():
     assert Config().rate == METHODS["p_tuning"].learning_rate
     assert PRESETS["gpu"].rate == pytest.approx(3e-3)
-    assert dataclasses.replace(PRESETS["gpu"], method="fine_tune").rate == pytest.approx(3e-5)
+    assert dataclasses.replace(PRESETS["gpu"], method="fine_tune").rate == pytest.approx(1e-5)
     assert dataclasses.replace(PRESETS["gpu"], learning_rate=0.3).rate == 0.3
 
 
