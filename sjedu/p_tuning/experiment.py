@@ -77,7 +77,7 @@ METHODS: dict[str, Method] = {
     "probe": Method("head", dense=True, learning_rate=1e-2),
     "fine_tune": Method("everything", dense=True, learning_rate=1e-4),
     "pet": Method("everything", learning_rate=3e-5),
-    "adapter": Method("adapters", learning_rate=3e-3),
+    "adapter": Method("adapters", learning_rate=1e-3),
     "p_tuning": Method("prompt", "embedding", learning_rate=3e-2),
     "p_tuning_auxiliary": Method("prompt", "embedding", auxiliary=1.0, learning_rate=3e-2),
     "p_tuning_lstm": Method("prompt", "lstm", learning_rate=1e-3),
