@@ -120,7 +120,7 @@ CLAIMS = (
         "C1",
         "The mask of UniLM makes an encoder and a writer of one Transformer, and nothing leaks.",
         f"{ARTICLE}, section on SimBERT; Dong et al., arXiv 1905.03197",
-        "Reproduced if in a random model of three layers every derivative that the mask forbids is exactly 0 and every"
+        "Reproduced if in the small model of three layers every derivative that the mask forbids is exactly 0 and every"
         " other one is not, and if another target changes no bit of the source's vector.",
         _mask,
     ),

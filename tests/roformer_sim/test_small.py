@@ -1,0 +1,32 @@
+"""The models that come with the package: what their cards say holds, and they are what their records say."""
+
+import pytest
+import torch
+
+from sjedu.data.text import parse_question
+from sjedu.roformer_sim import load_small
+from sjedu.roformer_sim.claims import baselines
+from sjedu.roformer_sim.evaluation import cosines, meaning_of, question_retrieval
+from sjedu.roformer_sim.model import SMALL
+from sjedu.training import load_records
+
+RECORDS = {"sim": "sim-seed0", "student": "student_distil-seed0"}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_model_is_the_one_of_its_record(name):
+    model = load_small(name)
+    record = next(each for each in load_records("roformer_sim") if each.name == RECORDS[name])
+    assert record.metrics["parameters"] == sum(p.numel() for p in model.parameters())
+    found = question_retrieval("entity").measure(cosines(model))["accuracy"]
+    assert found == pytest.approx(record.metrics["entity accuracy"], abs=0.05)  # stored in float16
+    assert found > baselines()["entity accuracy"]
+
+
+def test_the_small_model_finds_and_writes():
+    model = load_small()
+    same, other = model.similarity(["信用卡丢了怎么办"] * 2, ["怎么挂失信用卡", "怎么办理信用卡"]).tolist()
+    assert same > 0.9 > other
+    written = model.generate("信用卡丢了怎么办", 3, generator=torch.Generator().manual_seed(0))
+    assert len(written) == 3
+    assert sum(meaning_of(text) == parse_question("信用卡丢了怎么办") for text in written) >= 2
