@@ -270,12 +270,11 @@ def kinds_table(records: Sequence[Record], names: Sequence[str] = ("adversarial"
 
 
 def parts_table(records: Sequence[Record]) -> Table:
-    """Return heads with parts taken away or added, and one head for all sets."""
+    """Return heads with parts taken away, and one head for all sets."""
     kinds: dict[str, dict[str, Any]] = {
         "(u, v, |u−v|), a head a set": {},
         "(u, v)": {"parts": ["u", "v"]},
         "|u−v|": {"parts": ["|u-v|"]},
-        "(u, v, u·v)": {"parts": ["u", "v", "u*v"]},
         "(u, v, |u−v|), one head for all": {"shared_head": True},
     }
     rows = []
@@ -420,8 +419,8 @@ def head_against_cosine(records: Sequence[Record]) -> Measured:
         for labels, name in CONDITIONS.items()
         if any(labels) and labels in recorded_conditions(records)
     }
-    also = "; ".join(f"{name}: {', '.join(kinds) or 'none'}" for name, kinds in noisy.items())
-    why = f"Not led by more than two standard errors with clean labels: {', '.join(behind) or 'none'}. With {also}."
+    also = " ".join(f"With {name}: {', '.join(kinds) or 'none'}." for name, kinds in noisy.items())
+    why = f"Not led by more than two standard errors with clean labels: {', '.join(behind) or 'none'}. {also}"
     return {"text": text, "why": why, "leads": leads}
 
 
