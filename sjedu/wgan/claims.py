@@ -403,11 +403,12 @@ def zero_centred(records: Sequence[Record]) -> Measured:
         (found[f"{loss} + zero_gp 0.5"], found[f"{loss} + gp 10"])
         for loss in ("non_saturating", "wasserstein")
     ]
+    tuned = found["non_saturating + gp 0.1"]
     return {
         "text": "modes, 0-GP / GP: " + "; ".join(f"{zero.mean:.1f} / {one.mean:.1f}" for zero, one in pairs),
-        "why": "λ has a scale: the ring has radius 2, and λ = 10, usual for pictures, holds a critic's slope"
-        " near 1 where a"
-        " steeper one is needed. The two penalties differ less once λ is tuned.",
+        "why": "λ has a scale: the ring has radius 2, and λ = 10, usual for pictures, holds a critic's slope near 1"
+        " where a steeper one is needed. With λ = 0.1 the one-centred penalty finds"
+        f" {tuned.mean:.1f} modes with the non-saturating loss.",
         "leads": [lead(zero, one) for zero, one in pairs],
     }
 
