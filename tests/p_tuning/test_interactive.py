@@ -25,7 +25,7 @@ MODELS = {
 def made_path():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(experiment, "load_small", small)
-        return follow(Config(labels=(8,), test=20, steps=12), every=3)
+        return follow(Config(method="p_tuning_words", labels=(8,), test=20, steps=12), every=3)
 
 
 PATH = made_path()
