@@ -47,7 +47,7 @@ def mask_viewer() -> ipywidgets.VBox:
 
 def mask_viewer_figure() -> tuple[Figure, str]:
     """Return the still picture of `mask_viewer`, and the sentence that says what it shows."""
-    return _still(mask_viewer_scene(), border=6, layers=2, noise=True)
+    return _still(mask_viewer_scene(), border=7, layers=2, noise=True)
 
 
 def mask_viewer_scene() -> Scene:
@@ -56,7 +56,6 @@ def mask_viewer_scene() -> Scene:
     allowed = _matrix(left, "the mask: row may look at column", vmax=1.0)
     derivatives = _matrix(right, "size of ∂ output (row) / ∂ input (column)", vmax=1.0)
     borders = [ax.plot([], [], color=COLORS.vermillion, lw=2)[0] for ax in (left, right)]
-    names = Labels(right, [(LENGTH + 0.1, i) for i in range(LENGTH)], size=8, align="left")
 
     def update(border: int, layers: int, noise: bool) -> str:
         mask = theory.unilm_mask(border, LENGTH - border)
@@ -68,9 +67,8 @@ def mask_viewer_scene() -> Scene:
         edge = border - 0.5
         for line in borders:
             line.set_data([edge, edge, -0.5], [LENGTH - 0.5, edge, edge])
-        names.write(["source" if i < border else "target" for i in range(LENGTH)])
         zero = int((sizes == 0).sum())
-        words = f"; {len(hidden)} tokens are hidden, whose columns are zero" if hidden else ""
+        words = f" (columns of hidden tokens: {', '.join(map(str, hidden))})" if hidden else ""
         leak = int(((sizes > 0) & ~mask).sum())
         return (
             f"A source of {border} and a target of {LENGTH - border} tokens: the mask forbids {int((~mask).sum())} of"
@@ -78,7 +76,7 @@ def mask_viewer_scene() -> Scene:
             f" zero{words}. Derivatives that are not zero where the mask forbids: {leak}."
         )
 
-    return Scene(fig, [allowed, derivatives, *borders, names], update)
+    return Scene(fig, [allowed, derivatives, *borders], update)
 
 
 def _matrix(ax: Axes, title: str, vmax: float) -> Any:
@@ -224,9 +222,9 @@ MEASURES: Mapping[str, str] = {
     "find: new\nintent": "intent accuracy",
     "find:\nstatement": "statements accuracy",
     "Spearman:\nnew intent": "intent spearman",
-    "write:\nvalid": "combination valid",
-    "write: same\nmeaning": "combination same",
-    "write:\ndistinct": "combination distinct",
+    "write: valid\nstatement": "statements valid",
+    "write: same\nstatement": "statements same",
+    "write: same\nquestion": "combination same",
 }
 
 
@@ -257,8 +255,11 @@ def ablation_scene(records: Sequence[Record]) -> Scene:
     heights = [value.mean for value in full]
     ax.bar(places - 0.2, heights, 0.38, color=COLORS.sky, label="all parts", yerr=_errors(full))
     chars = baselines()
-    jaccard = [(k, chars[m]) for k, m in enumerate(MEASURES.values()) if m in chars]
-    ax.plot(*zip(*jaccard, strict=True), "_", ms=34, mew=2, color=COLORS.ink, label="characters in common")
+    known_chars = [
+        (place, chars[m]) for place, m in zip(places, MEASURES.values(), strict=True) if m in chars
+    ]
+    at, height = np.array(known_chars).T
+    ax.hlines(height, at - 0.4, at + 0.4, color=COLORS.ink, lw=2, label="characters in common")
     bars = list(ax.bar(places + 0.2, heights, 0.38, color=COLORS.vermillion, label="without the chosen part"))
     spans = ax.plot([], [], color=COLORS.ink, lw=1.5)[0]
     labels = Labels(ax, [(float(x), 0.0) for x in places], size=7.5)
@@ -275,7 +276,10 @@ def ablation_scene(records: Sequence[Record]) -> Scene:
         ]
         spans.set_data(*np.array(ends).T)
         texts = [f"{value.mean:.2f}" if values else "" for value in found]
-        tops = [value.mean + _error(value) + 0.03 for value in found]
+        tops = [
+            max(value.mean + _error(value), chars.get(metric, 0.0)) + 0.03
+            for value, metric in zip(found, MEASURES.values(), strict=True)
+        ]
         labels.write(texts, [(x + 0.2, y) for x, y in zip(places, tops, strict=True)])
         parts = ", ".join(
             f"{name.replace(chr(10), ' ')} {a.mean:.2f} → {b.mean:.2f}"

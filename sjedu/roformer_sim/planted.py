@@ -43,11 +43,13 @@ def planted_texts(context: Context, rng: random.Random, texts: int = 6) -> list[
     return found
 
 
-def mined(context: Context, threshold: float, contexts: int = 150, seed: int = 0) -> Found:
-    """Mine many contexts of one kind with one threshold, and count what was found."""
+def mined(context: Context, thresholds: Sequence[float], contexts: int = 150, seed: int = 0) -> list[Found]:
+    """Mine many contexts of one kind, and count for each threshold what it lets pass."""
     rng = random.Random(f"{context} {seed}")
-    pairs = [pair for _ in range(contexts) for pair in mine_answers(planted_texts(context, rng), threshold)]
-    return Found(len(pairs), precision(pairs))
+    lowest = min(thresholds)
+    pairs = [pair for _ in range(contexts) for pair in mine_answers(planted_texts(context, rng), lowest)]
+    passed = [[pair for pair in pairs if pair.similarity >= threshold] for threshold in thresholds]
+    return [Found(len(some), precision(some)) for some in passed]
 
 
 def precision(pairs: Sequence[MinedPair]) -> float:
