@@ -9,6 +9,7 @@
     within          with batches of one kind of sentence each
     bert            with learned positions
     simbert         questions only, no noise: what SimBERT learnt from; the teacher
+    simbert_half    the same with half the pairs a step: as many questions as "cpu" has
     distil          "cpu" continued with a teacher's geometry in place of contrast (give start and teacher)
     distil_only     the same without the target's loss
     continued       "cpu" continued as it was, for as long (give start)
@@ -171,6 +172,9 @@ PRESETS: dict[str, Config] = {
     "no_noise": dataclasses.replace(_CPU, study="no_noise", noise=0.0),
     "within": dataclasses.replace(_CPU, study="within", within=True),
     "simbert": dataclasses.replace(_CPU, study="simbert", corpora=("questions",), noise=0.0),
+    "simbert_half": dataclasses.replace(
+        _CPU, study="simbert_half", corpora=("questions",), noise=0.0, pairs=8
+    ),
     "bert": dataclasses.replace(_CPU, study="bert", model_type="bert"),
     "distil": _DISTIL,
     "distil_only": dataclasses.replace(_DISTIL, study="distil_only", generation=False),
