@@ -368,6 +368,8 @@ def regimes(records: Sequence[Record]) -> Measured:
     return {
         "text": f"frozen / full: {few[0].mean:.2f} / {few[1].mean:.2f} at {FEW},"
         f" {many[0].mean:.2f} / {many[1].mean:.2f} at {MANY} labels",
+        "why": "The model knows the answer before it sees a label (C1): six vectors are enough to ask for it, and"
+        " there is little left that a change of its weights could add.",
         "few": paired_lead(*few),
         "many": paired_lead(many[1], many[0]),
     }
@@ -420,6 +422,8 @@ def causal_models(records: Sequence[Record]) -> Measured:
     return {
         "text": f"causal {interval(causal)}, masked {interval(masked)}; causal with prefix {interval(prefix)},"
         f" with suffix {interval(suffix)}",
+        "why": "Behind the bare text this small model expects a comma or a full stop. A suffix turns the last state"
+        " towards a verdict; a prefix would have to do it through the states of the text, and does not.",
         "gap": causal.mean - masked.mean,
         "prefix": paired_lead(prefix, suffix),
     }
@@ -433,6 +437,8 @@ def target_words(records: Sequence[Record]) -> Measured:
     return {
         "text": f"by hand / learnt: {few[0].mean:.2f} / {few[1].mean:.2f} at {FEW},"
         f" {many[0].mean:.2f} / {many[1].mean:.2f} at {MANY} labels",
+        "why": "Learnt words begin as vectors that no text has used: what pretraining knows of 不 and 很 is lost, and"
+        " the labels must buy it back.",
         "few": paired_lead(*few),
         "many": paired_lead(many[1], many[0]),
     }
@@ -446,7 +452,8 @@ def starts(records: Sequence[Record]) -> Measured:
     leads = [paired_lead(a, b) for a in found.values() for b in found.values() if a is not b]
     return {
         "text": ", ".join(f"{name} {interval(spread)}" for name, spread in found.items()),
-        "why": f"Started at the words of a human template it has {interval(template)}.",
+        "why": f"Started at the words of a human template it has {interval(template)}. The rows of [unused] tokens are"
+        " no fresh start: no text has used them, but the head shares the table and has pushed all of them the same way.",
         "widest": float(np.max(leads)),
     }
 
