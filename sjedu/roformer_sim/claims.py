@@ -307,6 +307,7 @@ def noise(records: Sequence[Record]) -> Measured:
     return {
         "text": f"meaning kept: {with_noise[1]}, without noise {without[1]}; questions found: {with_noise[0]}, without"
         f" {without[0]}",
+        "why": "In so few steps the model has hardly learnt to copy what it sees, and to see less of it does not help.",
         "generation_lead": lead(with_noise[1], without[1]),
         "retrieval_lead": lead(with_noise[0], without[0]),
     }
@@ -314,9 +315,12 @@ def noise(records: Sequence[Record]) -> Measured:
 
 def easy_negatives(records: Sequence[Record]) -> Measured:
     """Measure C4."""
-    mixed, simbert, within = (spread(records, study, RETRIEVAL) for study in ("cpu", "simbert", "within"))
+    mixed, simbert, within, half = (
+        spread(records, study, RETRIEVAL) for study in ("cpu", "simbert", "within", "simbert_half")
+    )
     return {
         "text": f"questions found: alone {simbert}, mixed {mixed}, mixed in batches of one kind {within}",
+        "why": f"Alone, there are twice as many questions; with as many as in the mixture {half} are found.",
         "simbert_lead": lead(simbert, mixed),
         "within_lead": lead(within, mixed),
     }
@@ -327,6 +331,8 @@ def distillation(records: Sequence[Record]) -> Measured:
     before, after, more = (_both(records, study) for study in ("cpu", "distil", "continued"))
     return {
         "text": f"questions found: {before[0]} → {after[0]}; meaning kept: {before[1]} → {after[1]}",
+        "why": "The teacher is as small as the student and knows questions only. Continued for as long without one:"
+        f" {more[0]} found, {more[1]} kept.",
         "retrieval_lead": lead(after[0], before[0]),
         "generation_lead": lead(after[1], before[1]),
         "over_continued": lead(after[0], more[0]),

@@ -84,7 +84,7 @@ def test_noise(with_noise, without, expected):
     ],
 )
 def test_easy_negatives(mixed, alone, within, expected):
-    values = {"cpu": mixed, "simbert": alone, "within": within}
+    values = {"cpu": mixed, "simbert": alone, "within": within, "simbert_half": mixed}
     records = runs(**{study: found(value) for study, value in values.items()})
     assert verdict("C4", claims.easy_negatives(records)) == expected
 

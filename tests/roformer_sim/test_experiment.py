@@ -11,6 +11,7 @@ from sjedu.roformer_sim import RoFormerSim, contrastive_loss, unpack
 from sjedu.roformer_sim import experiment as module
 from sjedu.roformer_sim.experiment import PRESETS, Config, Objective, load_start, train, train_model
 
+judge_retrieval = module.judge_retrieval
 TINY = {"start": "fresh", "dim": 32, "layers": 1, "heads": 2, "steps": 2, "pairs": 4}
 
 
@@ -19,19 +20,21 @@ def few_samples(monkeypatch):
     monkeypatch.setattr(module, "SAMPLES", 1)
     monkeypatch.setattr(module, "SOURCES", 2)
     monkeypatch.setattr(module, "judge_generation", lambda model: {"entity valid": 0.0})
+    monkeypatch.setattr(module, "judge_retrieval", lambda model: {"entity accuracy": 0.0})
 
 
 def tiny(preset="cpu", **values):
     return dataclasses.replace(PRESETS[preset], **{**TINY, **values})
 
 
-def test_contrast_and_generation_are_learnt():
-    """In seconds, from nothing: held-out combinations are found, and the target's loss falls below a unigram's."""
+def test_contrast_and_generation_are_learnt(monkeypatch):
+    """In seconds, from nothing: held-out combinations are found, and the target's loss falls."""
+    monkeypatch.setattr(module, "judge_retrieval", judge_retrieval)
     config = tiny("simbert", dim=48, layers=2, steps=100, pairs=12, learning_rate=3e-3)
     record = train(config, progress=False)
     assert record.metrics["combination accuracy"] > 0.3  # chance is 0.0025
     assert record.metrics["combination spearman"] > 0.4
-    assert record.curves["generation"][-1] < 4.5
+    assert record.curves["generation"][-1] < record.curves["generation"][0] - 1.0
 
 
 def test_what_is_switched_off_is_not_in_the_loss():
