@@ -453,7 +453,7 @@ def starts(records: Sequence[Record]) -> Measured:
     return {
         "text": ", ".join(f"{name} {interval(spread)}" for name, spread in found.items()),
         "why": f"Started at the words of a human template it has {interval(template)}. The rows of [unused] tokens are"
-        " no fresh start: no text has used them, but the head shares the table and has pushed all of them the same way.",
+        " no fresh start: no text has used them, but the head shares the table and pushed all of them the same way.",
         "widest": float(np.max(leads)),
     }
 
