@@ -64,7 +64,7 @@ def pair_explorer_figure() -> tuple[Figure, str]:
         values = load_small(name).similarity(first, second).tolist()  # type: ignore[arg-type]
         ax.plot(values, rows, marker, color=color, label=label, ms=6)
     ax.plot(published, rows, "x", color=COLORS.ink, label="article, RoFormer-Sim-FT", ms=7)
-    ax.set(xlabel="cosine", xlim=(-0.5, 1.03), ylim=(len(rows) - 0.5, -0.5), yticks=rows)
+    ax.set(xlabel="cosine", xlim=(0.1, 1.03), ylim=(len(rows) - 0.5, -0.5), yticks=rows)
     ax.set_yticklabels(_IN_ENGLISH)
     ax.legend(loc="lower left", fontsize=9)
     return fig, (
@@ -359,7 +359,9 @@ def threshold_scene() -> Scene:
         scores, labels = scored(name, model)
         for bars, which in ((alike, 1), (others, 0)):
             counts = np.histogram(scores[labels == which], _BINS)[0]
-            bars.set_verts([_column(left, min(n, 108)) for left, n in zip(_BINS, counts, strict=False)])
+            bars.set_verts(
+                [_column(x, min(n, 108.0)) for x, n in zip(_BINS.tolist(), counts.tolist(), strict=False)]
+            )
         line.set_data([float(at)] * 2, [0, 110])
         found = confusion(scores, labels, float(at))
         write(found.true_alike, found.missed, found.false_alike, found.true_other)
@@ -446,7 +448,7 @@ def _bar(row: int, end: float) -> Float64[np.ndarray, "4 2"]:
     return np.array([[0.0, row - 0.3], [end, row - 0.3], [end, row + 0.3], [0.0, row + 0.3]])
 
 
-def _column(left: float, height: float) -> Float64[np.ndarray, "4 2"]:
+def _column(left: Real, height: Real) -> Float64[np.ndarray, "4 2"]:
     right = left + _BINS[1] - _BINS[0]
     return np.array([[left, 0.0], [right, 0.0], [right, height], [left, height]])
 
