@@ -15,7 +15,7 @@ def test_labels_teach_what_overlap_does_not():
     record = train(dataclasses.replace(TINY, objective="squared", steps=40, before=True), progress=False)
     before, after = record.metrics["before"], record.metrics["after"]
     assert after["mean"] > before["mean"] + 0.02
-    assert after["kinds"]["colour"]["other colour"] < before["kinds"]["colour"]["other colour"] - 0.1
+    assert after["kinds"]["colour"]["other colour"] < before["kinds"]["colour"]["other colour"] - 0.04
     assert set(after["spearman"]) == set(after["interval"])
     assert len(after["pairs"]) == 10
 
