@@ -107,7 +107,7 @@ def test_distillation(after, expected):
     [(0.7, Verdict.REPRODUCED), (0.505, Verdict.PARTLY), (0.3, Verdict.NOT_REPRODUCED)],
 )
 def test_students(distilled, expected):
-    records = runs(student=found(0.5), student_distil=found(distilled))
+    records = runs(student=found(0.5), student_distil=found(distilled), distil=found(0.6))
     assert verdict("C6", claims.student(records)) == expected
 
 
