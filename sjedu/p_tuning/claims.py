@@ -239,11 +239,12 @@ def summary(records: Sequence[Record], study: str = "cpu", objective: str = "mlm
         return Table(["method"], [], notes=[f"No {study} run is recorded yet; to make one: {command}"])
     columns = sorted({int(labels) for record in found for labels in record.metrics["accuracy"]})
     rows = []
-    for record in sorted(found, key=lambda r: (list(METHODS).index(r.config["method"]), r.config["place"])):
+    for record in sorted(found, key=_in_order):
         values = record.metrics["accuracy"]
         cells = [interval(Spread(tuple(values[str(n)]))) if str(n) in values else "—" for n in columns]
         place = "" if record.config["place"] == "both" else f", {record.config['place']}"
-        rows.append([record.config["method"] + place, f"{record.metrics['parameters']:,}", *cells])
+        data = "" if record.config["dataset"] == "embedded" else f"{record.config['dataset']}: "
+        rows.append([f"{data}{record.config['method']}{place}", f"{record.metrics['parameters']:,}", *cells])
     draws = found[0].config["draws"]
     return Table(
         ["method", "learnt numbers", *(f"{n} labels" for n in columns)],
@@ -252,6 +253,11 @@ def summary(records: Sequence[Record], study: str = "cpu", objective: str = "mlm
             f"Accuracy, mean over {draws} draws and 95 % interval; {len(found)} runs on {found[0].device}"
         ],
     )
+
+
+def _in_order(record: Record) -> tuple[str, int, str]:
+    config = record.config
+    return config["dataset"], list(METHODS).index(config["method"]), config["place"]
 
 
 def bag_of_words(train: Sequence[str], labels: Sequence[int], test: Sequence[str]) -> list[int]:
