@@ -38,7 +38,7 @@ SQUARED, OPPOSITE, MARGIN, HEAD = COLORS.blue, COLORS.purple, COLORS.green, COLO
 
 PICKS = {
     "I like Beijing": "我喜欢北京",
-    "good phone": "这部手机不错",
+    "good phone": "手机不错",
     "red car, please": "给我推荐一款红色的车",
     "mother wants a hat": "妈妈想买一顶黑色的帽子",
 }
