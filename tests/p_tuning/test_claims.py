@@ -1,6 +1,9 @@
 """The claims: rules that tell right from wrong values, what records say, and measurements without training."""
 
+import dataclasses
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,10 +12,11 @@ from made_up import runs
 from sjedu.course import ClaimSheet, Verdict
 from sjedu.p_tuning import claims
 from sjedu.p_tuning.claims import CLAIMS, bag_of_words, interval, paired_lead, scores, summary
-from sjedu.p_tuning.experiment import METHODS
+from sjedu.p_tuning.experiment import METHODS, Config
 from sjedu.p_tuning.tasks import embedded_reviews
-from sjedu.training import Spread
+from sjedu.training import Spread, load_records
 
+RECORDS = load_records("p_tuning")
 GOOD, FAIR, BAD = Verdict.REPRODUCED, Verdict.PARTLY, Verdict.NOT_REPRODUCED
 
 
@@ -140,3 +144,58 @@ def test_a_bag_of_words_learns_words():
     train, test = embedded_reviews(64, "bag train"), embedded_reviews(100, "bag test")
     found = np.array(bag_of_words(train.texts, train.labels.tolist(), test.texts))
     assert 0.6 < (found == test.labels.numpy()).mean() < 1
+
+
+# ---------------------------------------------------------------- the recorded runs
+
+
+#: Methods that differ from "p_tuning" in their start or their network alone are recorded at 16 labels.
+ONCE = {"p_tuning_words", "p_tuning_unused", "p_tuning_template", "p_tuning_mlp"}
+
+
+@pytest.mark.parametrize(("objective", "count"), [("mlm", len(METHODS)), ("causal", 4)])
+def test_the_recorded_study_has_every_draw(objective, count):
+    found = [
+        run
+        for run in RECORDS
+        if (run.config["study"], run.config["objective"], run.config["place"]) == ("cpu", objective, "both")
+    ]
+    assert len({run.config["method"] for run in found}) == len(found) == count
+    for run in found:
+        budgets = ["16"] if run.config["method"] in ONCE else ["4", "16", "64", "256"]
+        assert list(run.metrics["accuracy"]) == budgets
+        assert {len(values) for values in run.metrics["accuracy"].values()} == {Config().draws}
+
+
+@pytest.mark.parametrize("run", RECORDS, ids=lambda run: run.name)
+def test_a_recorded_run_can_be_repeated(run):
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in run.config.items()}
+    config = Config(**fields)
+    assert run.name == config.name
+    assert config.evaluate == "test"
+    assert config.seed == 0
+    assert run.commit
+    assert not run.dirty
+    assert len(json.dumps(dataclasses.asdict(run))) < 30_000
+
+
+@pytest.mark.parametrize(
+    ("id", "measure"),
+    [
+        ("C1", claims.zero_shot),
+        ("C2", claims.template_spread),
+        ("C3", claims.ordering),
+        ("C4", claims.regimes),
+        ("C5", claims.auxiliary_objective),
+        ("C6", claims.convergence),
+        ("C7", claims.causal_models),
+        ("C8", claims.target_words),
+        ("C10", claims.starts),
+    ],
+)
+def test_the_recorded_runs_judge_the_claims_of_training(id, measure):
+    found = ClaimSheet("p_tuning", CLAIMS).measure(id, **measure(RECORDS))
+    stored = json.loads(Path(claims.__file__).with_name("claims.json").read_text(encoding="utf-8"))["claims"]
+    verdicts = {claim["id"]: claim["verdict"] for claim in stored}
+    assert found.verdict.value == verdicts[id]
+    assert found.verdict == GOOD or found.why, "a claim that was not reproduced needs a reason"
