@@ -61,7 +61,6 @@ def test_cosent(losses):
     u, v = embeddings()
     labels = torch.tensor([0, 1, 2, 0, 3, 1, 0, 2, 1])
     theirs = losses.CoSENTLoss(Given(), scale=20.0)([{"vectors": u}, {"vectors": v}], labels.double())
-    # Theirs masks pairs that are not to be ordered by −10¹², ours leaves them out.
     agree(theirs, cosent_loss(F.cosine_similarity(u, v), labels), (u, v))
 
 
