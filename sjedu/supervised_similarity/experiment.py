@@ -204,7 +204,7 @@ PRESETS: dict[str, Config] = {
         train_size=10_000,
         test_size=300,
         max_length=40,
-        steps=40,
+        steps=200,
         batch_size=32,
         learning_rate=5e-4,
     ),
