@@ -5,6 +5,7 @@
     cpu             digits, gradient penalty, in about a quarter of a minute
     digits          the same for twice as long: the study of the claims C2, C3 and C6
     ring            eight Gaussians in the plane and few critic steps: which constraint helps which loss (C8, C9)
+    ring5           the same with five critic steps for each step of the generator
     static          no generator: critics that estimate the distance of two fixed samples (C1, C7, C11)
     landscapes      the same on the ring, with the critics drawn: what the critic explorer shows
     mnist           "digits" with pictures of 28x28, in a size for a CPU; so is fashion_mnist
@@ -119,25 +120,27 @@ class Config:
 
 
 _CPU = Config()
+_RING = Config(
+    study="ring",
+    dataset="ring",
+    loss="non_saturating",
+    constraint="spectral",
+    width=64,
+    latent=8,
+    steps=1500,
+    critic_steps=1,
+    batch_size=128,
+    learning_rate=1e-3,
+    measure_every=50,
+    samples=2000,
+)
 _PICTURES = dataclasses.replace(_CPU, study="mnist", dataset="mnist", latent=32, steps=1000)
 
 PRESETS: dict[str, Config | StaticConfig] = {
     "cpu": _CPU,
     "digits": dataclasses.replace(_CPU, study="digits", steps=800),
-    "ring": Config(
-        study="ring",
-        dataset="ring",
-        loss="non_saturating",
-        constraint="spectral",
-        width=64,
-        latent=8,
-        steps=1500,
-        critic_steps=1,
-        batch_size=128,
-        learning_rate=1e-3,
-        measure_every=50,
-        samples=2000,
-    ),
+    "ring": _RING,
+    "ring5": dataclasses.replace(_RING, study="ring5", loss="wasserstein", critic_steps=5, steps=1200),
     "static": StaticConfig(),
     "landscapes": StaticConfig(
         study="landscapes",
