@@ -505,7 +505,8 @@ def published_sets(records: Sequence[Record]) -> Measured:
     text = ", ".join(f"{name} {100 * gain:+.1f}" for name, gain in gains.items()).replace("-", "−")
     why = (
         f"A model of {found[0].metrics['parameters'] / 1e6:.1f} million parameters, {found[0].config['steps']} steps,"
-        " one seed: too small and too short for these sets. PAWS-X asks for word order, which it has not learnt."
+        f" mean of {len(found)} seeds: too small and too short for these sets. PAWS-X asks for word order, which it"
+        " has not learnt."
     )
     return {"text": text, "why": why, "gains": gains}
 
