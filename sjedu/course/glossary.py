@@ -210,7 +210,7 @@ SUPERVISED_SIMILARITY = (
     Term("calibration", "校准", "turning scores into probabilities that are as often right as they say"),
     Term("confusion table", "混淆矩阵", "how many of each class were called what"),
     Term("contradiction", "矛盾", "the premise rules the hypothesis out"),
-    Term("CoSENT", "CoSENT", "a loss that asks for the order of cosines only"),
+    Term("CoSENT", "CoSENT（排序损失）", "a loss that asks for the order of cosines only"),
     Term("cosine similarity", "余弦相似度", "the inner product of two vectors of length 1"),
     Term("distillation", "蒸馏", "training a student on what a teacher says"),
     Term("entailment", "蕴含", "if the premise is true, so is the hypothesis"),
