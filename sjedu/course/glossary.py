@@ -220,7 +220,11 @@ SUPERVISED_SIMILARITY = (
     Term("label noise", "标签噪声", "labels that are wrong, at random or for a reason"),
     Term("natural language inference", "自然语言推理（NLI）", "whether one sentence follows from another"),
     Term("neutral", "中立", "neither entailment nor contradiction"),
-    Term("Sentence-BERT", "Sentence-BERT", "one encoder for both sentences, a classifier on (u, v, |u − v|)"),
+    Term(
+        "Sentence-BERT",
+        "Sentence-BERT（孪生句向量）",
+        "one encoder for both sentences, a classifier on (u, v, |u − v|)",
+    ),
     Term("Spearman correlation", "Spearman 相关系数", "the correlation of ranks: how alike two orders are"),
     Term("threshold", "阈值", "the score from which on a pair is called alike"),
     Term("topic", "主题", "what a sentence is about, whatever it says of it"),
