@@ -1,4 +1,4 @@
-"""Each check accepts the reference solution, and rejects the mistakes that it is there for, with its reason."""
+"""Each check rejects the mistake that it is there for, with its reason."""
 
 import pytest
 import torch
@@ -13,20 +13,6 @@ cached_step, replayed_step, clip_stream = (
     exercises.replayed_step,
     exercises.clip_stream,
 )
-
-
-@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda e: e.name)
-def test_reference_solution_passes(exercise):
-    feedback = exercise.check(exercise.solution)
-    assert feedback.correct, feedback.message
-    assert exercise.name in exercise.solution_source()
-
-
-@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda e: e.name)
-def test_stub_is_not_answered_yet(exercise):
-    namespace = {}
-    exec(exercise.stub, namespace)
-    assert exercise.check(namespace[exercise.name]).correct is None
 
 
 def masked(h, tau):

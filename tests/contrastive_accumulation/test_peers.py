@@ -1,17 +1,12 @@
 """The same gradients as other implementations: sentence-transformers' cached loss, and open_clip's loss by hand."""
 
-import sys
-from pathlib import Path
-
+import peers
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from sjedu.contrastive_accumulation import accumulate, info_nce, toy
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-import peers
 
 
 class Features(nn.Module):

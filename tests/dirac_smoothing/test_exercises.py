@@ -1,4 +1,4 @@
-"""Each check accepts the reference solution, and rejects the mistake that it is there for, with its reason."""
+"""Each check rejects the mistake that it is there for, with its reason."""
 
 import itertools
 import re
@@ -13,20 +13,6 @@ from sjedu.dirac_smoothing.exercises import EXERCISES
 
 smooth_pl, smooth_floor, smooth_max = exercises.smooth_pl, exercises.smooth_floor, exercises.smooth_max
 kernel_from_relu, lipschitz_error = exercises.kernel_from_relu, exercises.lipschitz_error
-
-
-@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda e: e.name)
-def test_reference_solution_passes(exercise):
-    feedback = exercise.check(exercise.solution)
-    assert feedback.correct, feedback.message
-    assert exercise.name in exercise.solution_source()
-
-
-@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda e: e.name)
-def test_stub_is_not_answered_yet(exercise):
-    namespace = {}
-    exec(exercise.stub, namespace)
-    assert exercise.check(namespace[exercise.name]).correct is None
 
 
 def slopes_themselves(slopes, gaps):

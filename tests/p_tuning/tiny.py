@@ -1,8 +1,8 @@
 """Tiny models, ours and Transformers', and what the tests of this room share."""
 
-import importlib.util
-from pathlib import Path
+import importlib
 
+import peers
 import pytest
 import torch
 
@@ -16,18 +16,10 @@ VOCABULARY = Vocabulary.of(TOKENIZER, prompts=8)
 TEXTS = ["味道很好，服务真差。", "房间干净", "太贵了，我不喜欢。"]
 
 
-def benchmarks_peers():
-    path = Path(__file__).parents[2] / "benchmarks" / "peers.py"
-    spec = importlib.util.spec_from_file_location("benchmarks_peers", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def library(name):
     """Import transformers or peft, or skip."""
     try:
-        with benchmarks_peers().without_torchvision():
+        with peers.without_torchvision():
             return importlib.import_module(name)
     except ImportError as error:
         pytest.skip(f"{name}: {error}")

@@ -1,4 +1,4 @@
-"""Every solution passes, and every wrong answer that the lesson warns of is rejected for its own reason."""
+"""Every wrong answer that the lesson warns of is rejected for its own reason."""
 
 import re
 
@@ -15,16 +15,6 @@ from sjedu.roformer_sim.exercises import (
     simbert_contrastive,
     whiten,
 )
-
-
-@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
-def test_the_solution_passes_and_is_the_stubs(exercise):
-    feedback = exercise.check(exercise.solution)
-    assert feedback.correct, feedback.message
-    assert exercise.solution_source().startswith("def ")
-    namespace = {}
-    exec(exercise.stub, namespace)
-    assert exercise.check(namespace[exercise.name]).correct is None
 
 
 def causal(n_source, n_target):

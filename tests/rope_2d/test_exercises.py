@@ -1,4 +1,4 @@
-"""Each check accepts the reference solution, and rejects the mistake that it is there for, with its reason."""
+"""Each check rejects the mistake that it is there for, with its reason."""
 
 import re
 
@@ -12,20 +12,6 @@ from sjedu.rope_2d.quaternion import one_sided_rotation
 
 rope2d, commuting_pair, joint_blocks = exercises.rope2d, exercises.commuting_pair, exercises.joint_blocks
 collisions, sandwich, tie_positions = exercises.collisions, exercises.sandwich, exercises.tie_positions
-
-
-@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda e: e.name)
-def test_reference_solution_passes(exercise):
-    feedback = exercise.check(exercise.solution)
-    assert feedback.correct, feedback.message
-    assert exercise.name in exercise.solution_source()
-
-
-@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda e: e.name)
-def test_stub_is_not_answered_yet(exercise):
-    namespace = {}
-    exec(exercise.stub, namespace)
-    assert exercise.check(namespace[exercise.name]).correct is None
 
 
 def swapped_sines(q, xy, freqs, layout="interleaved"):

@@ -1,9 +1,8 @@
 """Other projects' rotary embeddings: the same frequencies in, in their conventions, the same numbers out."""
 
-import importlib.util
 import math
-from pathlib import Path
 
+import peers
 import pytest
 import torch
 
@@ -20,17 +19,6 @@ HEIGHT, WIDTH, HEAD_DIM, BASE = 5, 7, 32, 100.0
 GRID = grid_positions(HEIGHT, WIDTH)
 AXIAL = axial_frequencies(HEAD_DIM, BASE)
 THETA = AXIAL[: HEAD_DIM // 4, 0]
-
-
-def load_peers():
-    path = Path(__file__).parents[2] / "benchmarks" / "peers.py"
-    spec = importlib.util.spec_from_file_location("benchmarks_peers", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-peers = load_peers()
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Each check accepts the reference solution, and rejects the mistake that it is there for, with its reason."""
+"""Each check rejects the mistake that it is there for, with its reason."""
 
 import re
 
@@ -11,20 +11,6 @@ from sjedu.supervised_similarity.exercises import EXERCISES
 
 cosine_loss, head_score, mean_cosine = exercises.cosine_loss, exercises.head_score, exercises.mean_cosine
 cosent, spearman, bootstrap_interval = exercises.cosent, exercises.spearman, exercises.bootstrap_interval
-
-
-@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda e: e.name)
-def test_reference_solution_passes(exercise):
-    feedback = exercise.check(exercise.solution)
-    assert feedback.correct, feedback.message
-    assert exercise.name in exercise.solution_source()
-
-
-@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda e: e.name)
-def test_stub_is_not_answered_yet(exercise):
-    namespace = {}
-    exec(exercise.stub, namespace)
-    assert exercise.check(namespace[exercise.name]).correct is None
 
 
 def loss_alone(c, t, kind):

@@ -1,8 +1,6 @@
 """The losses equal those of sentence-transformers, in value and in gradient, on the same embeddings."""
 
-import importlib.util
-from pathlib import Path
-
+import peers
 import pytest
 import torch
 import torch.nn.functional as F
@@ -11,17 +9,9 @@ from torch import nn
 from sjedu.supervised_similarity import PairHead, cosent_loss, cosine_loss
 
 
-def load_peers():
-    path = Path(__file__).parents[2] / "benchmarks" / "peers.py"
-    spec = importlib.util.spec_from_file_location("benchmarks_peers", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def losses():
-    with load_peers().without_torchvision():
+    with peers.without_torchvision():
         return pytest.importorskip("sentence_transformers.losses")
 
 

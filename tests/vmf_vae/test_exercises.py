@@ -1,4 +1,4 @@
-"""Each check accepts the reference solution, and rejects the mistake that it is there for, with its reason."""
+"""Each check rejects the mistake that it is there for, with its reason."""
 
 import math
 
@@ -9,20 +9,6 @@ import torch
 
 from sjedu.vmf_vae import bessel, exercises
 from sjedu.vmf_vae.exercises import EXERCISES
-
-
-@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda e: e.name)
-def test_reference_solution_passes(exercise):
-    feedback = exercise.check(exercise.solution)
-    assert feedback.correct, feedback.message
-    assert exercise.name in exercise.solution_source()
-
-
-@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda e: e.name)
-def test_stub_is_not_answered_yet(exercise):
-    namespace = {}
-    exec(exercise.stub, namespace)
-    assert exercise.check(namespace[exercise.name]).correct is None
 
 
 def by_ive(d, kappa):

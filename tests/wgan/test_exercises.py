@@ -1,4 +1,4 @@
-"""Each check accepts the reference solution, and rejects the mistake that it is there for, with its reason."""
+"""Each check rejects the mistake that it is there for, with its reason."""
 
 import numpy as np
 import pytest
@@ -11,20 +11,6 @@ from sjedu.wgan import exercises
 from sjedu.wgan.exercises import EXERCISES
 
 c_transform, c_eps_transform = exercises.c_transform, exercises.c_eps_transform
-
-
-@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda e: e.name)
-def test_reference_solution_passes(exercise):
-    feedback = exercise.check(exercise.solution)
-    assert feedback.correct, feedback.message
-    assert exercise.name in exercise.solution_source()
-
-
-@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda e: e.name)
-def test_stub_is_not_answered_yet(exercise):
-    namespace = {}
-    exec(exercise.stub, namespace)
-    assert exercise.check(namespace[exercise.name]).correct is None
 
 
 # ---------------------------------------------------------------- 0
