@@ -2,12 +2,23 @@
 
 import pytest
 from tiny_sim import make_sim, make_writer, questions
+from widgets import Widget, WidgetTests
 
 from sjedu.interactive import render
 from sjedu.roformer_sim import interactive, theory
 from sjedu.training import load_records
 
 CORPUS = questions(30)
+RECORDS = load_records("roformer_sim")
+WIDGETS = {
+    widget.name: widget
+    for widget in (Widget(interactive, "mask_viewer"), Widget(interactive, "ablation", RECORDS))
+}
+
+
+class TestWidgets(WidgetTests):
+    widgets = WIDGETS
+    examples = 10
 
 
 @pytest.mark.parametrize("border", [1, 2, 6, 12])
