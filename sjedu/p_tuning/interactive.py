@@ -303,21 +303,25 @@ def label_budget_scene(records: Sequence[Record]) -> Scene:
         ax.plot([], [], mark, color=c, lw=2)[0]
         for mark, c in (("o-", COLORS.blue), ("s--", COLORS.vermillion))
     ]
-    names = ["method", "against", "all others"]
-    ax.legend([*lines, others], names, frameon=False, loc="lower right", fontsize=9)
+    ax.text(0.98, 0.14, "all others", ha="right", va="center", color=COLORS.grey, transform=ax.transAxes)
+    names = [
+        Labels(ax, [(0.98, height)], 10, align="right", color=c, transform=ax.transAxes)
+        for height, c in ((0.27, COLORS.blue), (0.205, COLORS.vermillion))
+    ]
 
     def update(objective: str, method: str, against: str) -> str:
         known = curves[objective]
         rest = [curve for name, curve in known.items() if name not in (method, against)]
         joined = [point for curve in rest for point in (*_points(curve), (np.nan, np.nan))]
         others.set_data(*np.array(joined or np.empty((0, 2))).T)
-        for name, line, band in zip((method, against), lines, bands, strict=True):
+        for name, line, band, label in zip((method, against), lines, bands, names, strict=True):
             curve = known.get(name, {})
+            label.write([name if curve else f"{name} (not run)"])
             line.set_data(*np.array(_points(curve) or np.empty((0, 2))).T)
             band.set_verts([_band(curve)] if curve else [])
         return _compare(known, method, against, "masked" if objective == "mlm" else "causal")
 
-    return Scene(fig, [others, *bands, *lines], update)
+    return Scene(fig, [others, *bands, *lines, *names], update)
 
 
 def _points(curve: Mapping[int, Spread]) -> list[tuple[float, float]]:

@@ -10,8 +10,9 @@ from made_up import runs
 from tiny import READER, small
 from widgets import Widget, WidgetTests
 
+from sjedu.interactive import render
 from sjedu.p_tuning import Backbone, ClozeClassifier, Vocabulary, experiment, interactive
-from sjedu.p_tuning.experiment import Config
+from sjedu.p_tuning.experiment import METHODS, Config
 from sjedu.p_tuning.paths import follow
 from sjedu.p_tuning.tasks import VERBALIZER
 
@@ -99,3 +100,10 @@ def test_the_curves_are_the_records():
     assert np.all(band[:3, 1] > band[:2:-1, 1])
     with pytest.raises(ValueError, match="records: got none"):
         interactive.label_budget_scene([])
+
+
+def test_the_picture_says_which_method_was_not_run():
+    scene = interactive.label_budget_scene(runs())
+    missing = [m for m in METHODS if m not in interactive.budget_curves(runs(), "causal")]
+    pictures = {render(scene, objective="causal", method=m, against="zero_shot")[0] for m in missing}
+    assert len(pictures) == len(missing)
