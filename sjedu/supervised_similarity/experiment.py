@@ -195,7 +195,9 @@ PRESETS: dict[str, Config] = {
     "nli": dataclasses.replace(_CPU, study="nli", steps=250),
     "quick": Config(study="quick", train_size=600, test_size=200, steps=60),
     "distil": _DISTIL,
-    "small": dataclasses.replace(_DISTIL, study="small", start="small", learning_rate=5e-4, distil_rate=5e-4),
+    "small": dataclasses.replace(
+        _DISTIL, study="small", start="small", max_length=38, learning_rate=5e-4, distil_rate=5e-4
+    ),
     "real": Config(
         study="real",
         data="real",

@@ -6,7 +6,7 @@ import pytest
 
 from sjedu.supervised_similarity import experiment, measures
 from sjedu.supervised_similarity.experiment import PRESETS, Config, load_sets, load_start, train
-from sjedu.supervised_similarity.tasks import STRICT_SETS, TRAIN_SETS
+from sjedu.supervised_similarity.tasks import ARTICLE_PAIRS, STRICT_SETS, TRAIN_SETS
 
 TINY = dataclasses.replace(PRESETS["quick"], train_size=200, test_size=80, steps=25, batch_size=36)
 
@@ -58,6 +58,18 @@ def test_names_tell_runs_apart():
     ]  # fmt: skip
     assert len({config.name for config in configs}) == len(configs)
     assert Config(sets=TRAIN_SETS[:-1]).name == "cpu-head-without_nli-seed0"
+
+
+@pytest.mark.parametrize("name", [name for name, config in PRESETS.items() if "/" not in config.start])
+def test_every_preset_starts_from_a_model_that_knows_its_texts(name):
+    config = dataclasses.replace(PRESETS[name], train_size=TINY.train_size, test_size=TINY.test_size)
+    model = load_start(config)
+    texts = [text for a, b, _ in ARTICLE_PAIRS for text in (a, b)]
+    if config.data == "embedded":
+        pairs = [*load_sets(config), *experiment.load_tests(config)]
+        texts += [text for each in pairs for text in (*each.first, *each.second)]
+    unknown = model.tokenizer.id("[UNK]")
+    assert not any(unknown in model.tokenizer.ids(text) for text in texts)
 
 
 @pytest.mark.parametrize("name", ["real", "gpu"])
