@@ -12,6 +12,7 @@ import json
 import pickle
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -65,12 +66,19 @@ class WeightsError(ValueError):
     """A checkpoint cannot be used: the message names it, and what it lacks or has too much or of another shape."""
 
 
-def load_encoder(source: str | Path, *, revision: str | None = None, local_only: bool = False) -> RoFormer:
+def load_encoder(
+    source: str | Path,
+    *,
+    dropout: float | None = None,
+    revision: str | None = None,
+    local_only: bool = False,
+) -> RoFormer:
     """Return the encoder of a checkpoint, in evaluation mode and in float32.
 
     Args:
         source: a folder or a name on the Hugging Face hub, for instance
             "junnyu/roformer_chinese_sim_char_ft_base".
+        dropout: both rates of the config, for training; None: as the checkpoint says.
         revision: a branch, tag or commit on the hub.
         local_only: do not ask the net; what was downloaded before will do.
 
@@ -78,18 +86,23 @@ def load_encoder(source: str | Path, *, revision: str | None = None, local_only:
         WeightsError: if the checkpoint does not hold this model, whole.
         FileNotFoundError: if the files are neither there nor to be had; says what was looked for, where, and how
             to get it.
+        ValueError: if dropout is not in [0, 1).
     """
-    config, weights = _read(source, revision, local_only)
+    config, weights = _read(source, dropout, revision, local_only)
     model = RoFormer(config)
     _fill(model, {name: w for name, w in weights.items() if not name.startswith("cls.")}, str(source))
     return model.eval()
 
 
 def load_language_model(
-    source: str | Path, *, revision: str | None = None, local_only: bool = False
+    source: str | Path,
+    *,
+    dropout: float | None = None,
+    revision: str | None = None,
+    local_only: bool = False,
 ) -> LanguageModel:
     """Return the encoder of a checkpoint with its head over words; arguments and errors as in `load_encoder`."""
-    config, weights = _read(source, revision, local_only)
+    config, weights = _read(source, dropout, revision, local_only)
     model = LanguageModel(config)
     _fill(model, weights, str(source))
     tied = weights.get("cls.predictions.decoder.weight")
@@ -100,14 +113,14 @@ def load_language_model(
     return model.eval()
 
 
-def load_small(name: Small) -> tuple[LanguageModel, Tokenizer]:
+def load_small(name: Small, *, dropout: float | None = None) -> tuple[LanguageModel, Tokenizer]:
     """Return one of the small models that come with the package, and its tokenizer. Their cards lie beside them.
 
     Both read ``[CLS] text [SEP]``. "mlm" guesses hidden characters and sees everything but padding; "causal" guesses
-    the next one under `causal_mask`, and begins at [CLS].
+    the next one under `causal_mask`, and begins at [CLS]. Dropout as in `load_encoder`.
 
     Raises:
-        ValueError: if there is no such model.
+        ValueError: if there is no such model, or dropout is not in [0, 1).
         FileNotFoundError: if this copy of the package came without them.
     """
     if name not in SMALL:
@@ -119,7 +132,7 @@ def load_small(name: Small) -> tuple[LanguageModel, Tokenizer]:
             f"{folder}: the small models are not in this copy of the package; `python -m sjedu train roformer"
             f" --preset {preset} --directory DIR` trains this one anew and leaves it in DIR/model"
         )
-    return load_language_model(folder), Tokenizer.load(folder)
+    return load_language_model(folder, dropout=dropout), Tokenizer.load(folder)
 
 
 def load_tokenizer(
@@ -233,7 +246,7 @@ def _some(names: list[str]) -> str:
 
 
 def _read(
-    source: str | Path, revision: str | None, local_only: bool
+    source: str | Path, dropout: float | None, revision: str | None, local_only: bool
 ) -> tuple[RoFormerConfig, dict[str, Tensor]]:
     """Return the config, and the weights under Transformers' names without the model's own prefix."""
     path = _file(source, (_CONFIG,), revision, local_only)
@@ -244,6 +257,8 @@ def _read(
     weights = _bare(_tensors(_file(source, (_SAFETENSORS, _TORCH), revision, local_only)))
     # Older files do not say whether they have a pooler; the weights do.
     config = RoFormerConfig.from_json({**values, "pooler": "pooler.dense.weight" in weights})
+    if dropout is not None:
+        config = replace(config, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
     return config, weights
 
 

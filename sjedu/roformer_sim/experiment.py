@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.lr_scheduler import OneCycleLR
 
 from sjedu.contrastive_accumulation import accumulate
@@ -328,20 +328,14 @@ def load_start(config: Config, source: str) -> RoFormerSim:
         FileNotFoundError, WeightsError: if it cannot be read.
     """
     if source in ("sim", "student"):
-        model = load_small("sim" if source == "sim" else "student")
-    elif source == "mlm":
-        model = RoFormerSim(*load_small_roformer("mlm"), config.pooling, config.max_length)
-    elif source == "fresh":
+        return load_small("sim" if source == "sim" else "student", dropout=config.dropout)
+    if source == "mlm":
+        parts = load_small_roformer("mlm", dropout=config.dropout)
+        return RoFormerSim(*parts, config.pooling, config.max_length)
+    if source == "fresh":
         tokenizer = Tokenizer.for_texts([], always=corpus_characters())
-        model = RoFormerSim(fresh_model(config, len(tokenizer)), tokenizer, config.pooling, config.max_length)
-    else:
-        model = RoFormerSim.from_pretrained(source, max_length=config.max_length)
-    for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = config.dropout
-        elif isinstance(getattr(module, "dropout", None), float):
-            setattr(module, "dropout", config.dropout)  # noqa: B010  an attention's rate, which no type declares
-    return model
+        return RoFormerSim(fresh_model(config, len(tokenizer)), tokenizer, config.pooling, config.max_length)
+    return RoFormerSim.from_pretrained(source, max_length=config.max_length, dropout=config.dropout)
 
 
 def fresh_model(config: Config, vocabulary: int) -> LanguageModel:

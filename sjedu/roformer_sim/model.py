@@ -321,6 +321,7 @@ class RoFormerSim(nn.Module):
         *,
         pooling: Pooling | None = None,
         max_length: int | None = None,
+        dropout: float | None = None,
         revision: str | None = None,
         local_only: bool = False,
     ) -> RoFormerSim:
@@ -328,13 +329,17 @@ class RoFormerSim(nn.Module):
 
         That may be one of ours, or a published RoFormer-Sim or SimBERT in PyTorch's form, such as
         "junnyu/roformer_chinese_sim_char_base". What a folder does not say is taken as it was published: the pooler
-        without tanh where there is one, texts of 64 tokens.
+        without tanh where there is one, texts of 64 tokens. Dropout, revision and local_only are as in
+        `sjedu.roformer.load_encoder`.
 
         Raises:
             WeightsError: if the checkpoint does not hold this model, whole.
             FileNotFoundError: if it is neither there nor to be had.
+            ValueError: if dropout is not in [0, 1), and what `RoFormerSim` raises.
         """
-        language_model = load_language_model(source, revision=revision, local_only=local_only)
+        language_model = load_language_model(
+            source, dropout=dropout, revision=revision, local_only=local_only
+        )
         tokenizer = load_tokenizer(source, revision=revision, local_only=local_only)
         path = Path(source) / _SETTINGS
         stated = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
@@ -354,14 +359,14 @@ class RoFormerSim(nn.Module):
         (Path(folder) / _SETTINGS).write_text(settings + "\n", encoding="utf-8")
 
 
-def load_small(name: Small = "sim") -> RoFormerSim:
+def load_small(name: Small = "sim", *, dropout: float | None = None) -> RoFormerSim:
     """Return one of the small models that come with the package. Their cards lie beside them.
 
     "sim" learnt questions and statements, with generation, contrast and noise; "student" is a quarter as wide, and
-    learnt the geometry of a distilled model.
+    learnt the geometry of a distilled model. Dropout is as in `sjedu.roformer.load_encoder`.
 
     Raises:
-        ValueError: if there is no such model.
+        ValueError: if there is no such model, or dropout is not in [0, 1).
         FileNotFoundError: if this copy of the package came without them.
     """
     if name not in SMALL:
@@ -372,7 +377,7 @@ def load_small(name: Small = "sim") -> RoFormerSim:
             f"{folder}: the small models are not in this copy of the package; `python -m sjedu train roformer_sim"
             f" --preset cpu --directory DIR` trains one anew and leaves it in DIR/model"
         )
-    return RoFormerSim.from_pretrained(folder)
+    return RoFormerSim.from_pretrained(folder, dropout=dropout)
 
 
 class Rows(NamedTuple):

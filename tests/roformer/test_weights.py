@@ -1,5 +1,6 @@
 """Weights travel between Transformers and this package in both directions, and whatever is wrong is named."""
 
+import dataclasses
 import json
 
 import pytest
@@ -130,6 +131,18 @@ def test_a_saved_model_comes_back(tmp_path, norm):
     assert torch.equal(ours(load_language_model(tmp_path)), ours(model))
     save_pretrained(model, tmp_path, dtype=torch.float16, metadata={"seed": "3"})
     torch.testing.assert_close(ours(load_language_model(tmp_path)), ours(model), atol=0.05, rtol=0.05)
+
+
+def test_dropout_may_be_other_than_the_checkpoints(tmp_path):
+    model = make_model(hidden_dropout_prob=0.2, attention_probs_dropout_prob=0.1)
+    save_pretrained(model, tmp_path)
+    assert load_language_model(tmp_path).config == model.config
+    loaded = load_language_model(tmp_path, dropout=0.0)
+    expected = dataclasses.replace(model.config, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    assert loaded.config == expected == load_encoder(tmp_path, dropout=0.0).config
+    assert torch.equal(ours(loaded.train()), ours(model.eval()))
+    with pytest.raises(ValueError, match=r"hidden_dropout_prob must be in \[0, 1\), got 1.0"):
+        load_language_model(tmp_path, dropout=1.0)
 
 
 def test_a_torch_file_of_an_old_checkpoint_is_read(tmp_path):

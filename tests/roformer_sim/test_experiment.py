@@ -79,11 +79,17 @@ def test_a_teacher_may_have_other_sizes_and_another_vocabulary(tmp_path, preset)
     torch.testing.assert_close(continued.encode(["北京"]), again.encode(["北京"]))
 
 
-def test_dropout_is_what_the_config_says():
-    model = load_start(tiny(dropout=0.25), "fresh")
+@pytest.mark.parametrize("start", ["fresh", "mlm", "sim", "student", "a folder"])
+def test_dropout_is_what_the_config_says(start, tmp_path):
+    """In the modules, and in the model's own config, which is saved with it."""
+    if start == "a folder":
+        make_sim(max_length=48, hidden_dropout_prob=0.5).save_pretrained(tmp_path)
+        start = str(tmp_path)
+    model = load_start(tiny(dropout=0.25), start)
     rates = [m.p for m in model.modules() if isinstance(m, torch.nn.Dropout)]
     rates += [block.attention.dropout for block in model.encoder.blocks]
-    assert set(rates) == {0.25}
+    sizes = model.language_model.config
+    assert {*rates, sizes.hidden_dropout_prob, sizes.attention_probs_dropout_prob} == {0.25}
 
 
 def test_learned_positions_are_a_bert():
