@@ -4,9 +4,7 @@ Every contestant computes the gradient of the same InfoNCE loss (rows only, cosi
 encoder of six layers, and is held against the whole batch in one graph:
 
 - *full batch*: one graph, the loss by autograd;
-- *sjedu*: `accumulate` with the streamed `info_nce`; *sjedu, wide first pass*: which encodes four chunks at a time
-  while it keeps no graph, as one may where nothing is drawn at random; *sjedu, autograd's loss*: with the whole matrix
-  under autograd;
+- *sjedu*: `accumulate` with the streamed `info_nce`; *sjedu, autograd's loss*: with the whole matrix under autograd;
 - *GradCache's scheme*: re-derived from its paper (arXiv 2101.06983), two passes, random states kept, loss by autograd;
 - *checkpointed*: every chunk under torch.utils.checkpoint, loss by autograd;
 - *sentence-transformers*: its `CachedMultipleNegativesRankingLoss`.
@@ -112,9 +110,6 @@ def contestants(model: nn.Module, x: Tensor, y: Tensor, chunk: int) -> dict[str,
     found: dict[str, Step] = {
         "full batch": lambda: plain_loss(model(x), model(y)).backward(),
         "sjedu": lambda: accumulate((model, model), (x, y), streamed_loss, chunk),
-        "sjedu, wide first pass": lambda: accumulate(
-            (model, model), (x, y), streamed_loss, chunk, first_pass=4 * chunk
-        ),
         "sjedu, autograd's loss": lambda: accumulate((model, model), (x, y), plain_loss, chunk),
         "GradCache's scheme": lambda: grad_cache(model, (x, y), chunk),
         "checkpointed": lambda: checkpointed(model, (x, y), chunk),

@@ -68,7 +68,6 @@ def accumulate(
     loss: Callable[..., Tensor],
     micro_batch: int,
     *,
-    first_pass: int | None = None,
     scaler: torch.amp.GradScaler | None = None,
     accelerator: Accelerator | None = None,
     replay: bool = True,
@@ -95,8 +94,6 @@ def accumulate(
         inputs: of the encoder, or a sequence with the inputs of each. Rows are samples.
         loss: a function of the embeddings, one argument an encoder, that returns one number.
         micro_batch: samples at a time.
-        first_pass: samples at a time while no graph is kept, a multiple of micro_batch; more of them fit, and go
-            faster. For encoders that draw no random numbers: others would draw other masks than in the second pass.
         scaler: of mixed precision in float16, where no accelerator is given.
         accelerator: where one prepared the encoders.
         replay: False draws new dropout masks in the second pass, which makes the gradient wrong: to see how much.
@@ -105,7 +102,7 @@ def accumulate(
         The loss, without a graph. (The surrogate Σ⟨h, h̃⟩ has the right gradient, but its value means nothing.)
 
     Raises:
-        ValueError: micro_batch is not a whole number of at least 1, or first_pass no multiple of it; encoders and inputs do not match; rows of
+        ValueError: micro_batch is not a whole number of at least 1; encoders and inputs do not match; rows of
             one encoder's inputs differ in number, or between processes; a batch norm is in training mode (its
             statistics would be those of the micro-batch: see `accumulate_batch_norm`); several processes are at
             work without an accelerator; both scaler and accelerator are given.
@@ -115,12 +112,11 @@ def accumulate(
             replayed), or no graph.
     """
     processes = Processes(accelerator, scaler)
-    first_pass = micro_batch if first_pass is None else first_pass
     towers = _towers(encoders, inputs, micro_batch, accelerator is not None)
     devices = devices_of([tower.encoder for tower in towers], [tower.chunks[0] for tower in towers])
     with torch.no_grad():
         for tower in towers:
-            tower.encode(devices, first_pass)
+            tower.encode(devices)
     forget_casts()
     value, gradients = backward_to_embeddings([tower.embeddings for tower in towers], loss, processes)
     for tower, gradient in zip(towers, gradients, strict=True):
@@ -143,11 +139,9 @@ def uses_batch_statistics(layer: BatchNorm) -> bool:
 class _Tower:
     """One encoder with its inputs in micro-batches, its embeddings, and where its draws began."""
 
-    def __init__(self, encoder: Encoder, inputs: Inputs, micro_batch: int) -> None:
+    def __init__(self, encoder: Encoder, chunks: list[Inputs]) -> None:
         self.encoder = encoder
-        self.inputs = inputs
-        self.micro_batch = micro_batch
-        self.chunks = list(chunks_of(inputs, micro_batch))
+        self.chunks = chunks
         self.beginning: RandomState | None = None
         self.embeddings: list[Tensor] = []
         self.gradients: Sequence[Tensor] = ()
@@ -164,15 +158,10 @@ class _Tower:
         frozen = modules and not any(p.requires_grad for module in modules for p in module.parameters())
         return bool(self.gradients) and not frozen
 
-    def encode(self, devices: Sequence[torch.device], size: int) -> None:
-        """First pass: remember the state of the generators, then the embeddings, so many samples at a time."""
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1 or size % self.micro_batch:
-            raise ValueError(
-                f"first_pass: got {size!r}; expected a multiple of micro_batch = {self.micro_batch}"
-            )
+    def encode(self, devices: Sequence[torch.device]) -> None:
+        """First pass: remember the state of the generators, then the embeddings, chunk by chunk."""
         self.beginning = RandomState.now(devices)
-        found = (self._embed(part).detach() for part in chunks_of(self.inputs, size))
-        self.embeddings = [chunk for part in found for chunk in part.split(self.micro_batch)]
+        self.embeddings = [self._embed(chunk).detach() for chunk in self.chunks]
 
     def backward(self, k: int, replay: bool) -> None:
         """Second pass, chunk by chunk: the same with its graph, and ⟨h, h̃⟩ through it."""
@@ -395,7 +384,9 @@ def _towers(
                 "accelerator: got None with a DistributedDataParallel encoder; expected the Accelerator that prepared"
                 " it, because the loss needs the embeddings of all processes"
             )
-    return [_Tower(each, part, micro_batch) for each, part in zip(several, parts, strict=True)]
+    return [
+        _Tower(each, list(chunks_of(part, micro_batch))) for each, part in zip(several, parts, strict=True)
+    ]
 
 
 def _refuse_batch_norm(encoder: Encoder) -> None:

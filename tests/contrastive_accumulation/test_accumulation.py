@@ -65,21 +65,6 @@ def test_any_differentiable_loss_of_the_embeddings(loss):
     assert error(found, in_one_graph(model, x, loss)) < 1e-10
 
 
-def test_the_first_pass_may_take_several_micro_batches_at_a_time():
-    sizes = []
-
-    def model(rows, net=network()):
-        sizes.append(len(rows))
-        return net(rows)
-
-    x = inputs(14)
-    accumulate(model, x, contrast, 3, first_pass=6)
-    assert sizes == [6, 6, 2, 3, 3, 3, 3, 2]
-    model = network()
-    found = toy.gradient(model, lambda: accumulate(model, x, contrast, 3, first_pass=6))
-    assert error(found, in_one_graph(model, x)) < 1e-10
-
-
 def test_returns_the_loss_and_not_the_surrogate():
     model, x = network(), inputs()
     value = accumulate(model, x, contrast, 5)
@@ -300,18 +285,6 @@ def test_a_scaler_scales_every_gradient_and_clipping_comes_after():
 def test_micro_batch_is_a_whole_number(micro_batch, unchecked):
     with pytest.raises(ValueError, match="micro_batch: got"):
         unchecked(accumulate)(network(), inputs(), contrast, micro_batch)
-
-
-@pytest.mark.parametrize("first_pass", [0, 7, True])
-def test_the_first_pass_takes_whole_micro_batches(first_pass, unchecked):
-    with pytest.raises(ValueError, match="first_pass: got .*; expected a multiple of micro_batch = 3"):
-        unchecked(accumulate)(network(), inputs(), contrast, 3, first_pass=first_pass)
-
-
-def test_a_wide_first_pass_draws_other_masks_and_is_refused():
-    model = nn.Sequential(nn.Dropout(0.5), network(dropout=0.5))
-    with pytest.raises(RuntimeError, match="the second pass gave other embeddings than the first"):
-        accumulate(model, inputs(), contrast, 3, first_pass=6)
 
 
 def test_batch_norm_is_refused_by_name_in_training_mode_only():
