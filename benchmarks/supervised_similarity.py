@@ -1,12 +1,10 @@
-"""Our losses and our encode loop beside sentence-transformers', in one run: time, and difference.
+"""Our losses on labelled pairs beside sentence-transformers', in one run: time, and difference of the gradients.
 
-Losses take the same embeddings, forward and backward. Encoding takes the same weights and the same sentences, in
-batches of the same size: sentence-transformers wraps Transformers' RoFormer and its tokenizer; both sort by length.
+Both take the same embeddings, forward and backward. Encoding is measured by `benchmarks/roformer_sim.py`.
 """
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -20,12 +18,10 @@ import tyro
 from harness import RESULTS, Times, keep_freed_memory, provenance, write
 from torch import Tensor, nn
 
-from sjedu.roformer_sim import RoFormerSim
-from sjedu.supervised_similarity import PairHead, cosent_loss, cosine_loss, embedded_set
-from sjedu.supervised_similarity.experiment import load_small
+from sjedu.supervised_similarity import PairHead, cosent_loss, cosine_loss
 
 OURS, THEIRS = "sjedu", "sentence-transformers"
-PACKAGES = ("torch", "sentence-transformers", "transformers", "tokenizers")
+PACKAGES = ("torch", "sentence-transformers")
 Call = Callable[[], Any]
 
 
@@ -37,10 +33,6 @@ class Settings:
     """Pairs a loss is taken of."""
     dim: int = 128
     """Of their embeddings."""
-    sentences: int = 1000
-    """To encode."""
-    batch_size: int = 64
-    """Sentences at a time."""
     rounds: int = 15
     """How often each contestant is measured."""
     seconds: float = 0.02
@@ -113,51 +105,16 @@ def losses(pairs: int, dim: int) -> dict[str, tuple[Call, Call, float]]:
     return found
 
 
-def encoders(model: RoFormerSim, sentences: list[str], batch_size: int) -> tuple[Call, Call, float]:
-    """Return our encode loop, theirs on the same weights, and the largest difference of the unit vectors."""
-    with peers.without_torchvision(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from sentence_transformers import SentenceTransformer
-        from sentence_transformers.models import Pooling, Transformer
-
-        with tempfile.TemporaryDirectory() as folder:
-            model.save_pretrained(folder)
-            words = Transformer(folder, max_seq_length=model.max_length)
-        pooling = Pooling(words.get_word_embedding_dimension(), pooling_mode="cls")
-        theirs = SentenceTransformer(modules=[words, pooling], device="cpu")
-
-    def ours() -> Tensor:
-        return model.encode(sentences, batch_size=batch_size)
-
-    def other() -> Tensor:
-        return theirs.encode(
-            sentences,
-            batch_size=batch_size,
-            convert_to_tensor=True,
-            normalize_embeddings=True,
-            show_progress_bar=False,
-        )
-
-    return ours, other, (ours() - other()).abs().max().item()
-
-
 def measure(settings: Settings) -> list[Row]:
-    """Return two rows for each loss and size, and two for encoding."""
-    contests: list[tuple[str, int, tuple[Call, Call, float]]] = [
-        (name, pairs, contest)
-        for pairs in settings.pairs
-        for name, contest in losses(pairs, settings.dim).items()
-    ]
-    texts = embedded_set("questions", settings.sentences, 0, "test")
-    sentences = list(texts.first)
-    contests.append(("encode", len(sentences), encoders(load_small("start"), sentences, settings.batch_size)))
+    """Return two rows for each loss and size."""
     rows = []
-    for part, size, (ours, theirs, error) in contests:
-        times = Times([ours, theirs], settings.rounds, settings.seconds)
-        rows += [
-            Row(part, name, size, times.milliseconds(i), times.ratio(i, to=0), error)
-            for i, name in enumerate((OURS, THEIRS))
-        ]
+    for pairs in settings.pairs:
+        for part, (ours, theirs, error) in losses(pairs, settings.dim).items():
+            times = Times([ours, theirs], settings.rounds, settings.seconds)
+            rows += [
+                Row(part, name, pairs, times.milliseconds(i), times.ratio(i, to=0), error)
+                for i, name in enumerate((OURS, THEIRS))
+            ]
     return rows
 
 
@@ -176,7 +133,7 @@ def main(settings: Settings) -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
     if settings.quick:
-        settings.pairs, settings.sentences, settings.rounds, settings.seconds = (16,), 40, 2, 0.001
+        settings.pairs, settings.rounds, settings.seconds = (16,), 2, 0.001
     rows = measure(settings)
     show(rows)
     output = settings.output or (None if settings.quick else RESULTS / "supervised_similarity.json")
