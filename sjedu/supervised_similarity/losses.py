@@ -41,13 +41,14 @@ def cosine_loss(
         raise ValueError(f"kind must be one of {', '.join(COSINE_KINDS)}, got {kind!r}")
     if not -1 <= low < high <= 1:
         raise ValueError(f"low and high must satisfy -1 <= low < high <= 1, got {low} and {high}")
-    if bool(((labels != 0) & (labels != 1)).any()):
+    lowest, highest = labels.aminmax()
+    if lowest < 0 or highest > 1:
         raise ValueError(f"labels must be 0 or 1, got {sorted(set(labels.tolist()))}")
     t = labels.to(cosines.dtype)
-    if kind == "squared":
-        losses = t * (cosines - 1) ** 2 + (1 - t) * cosines**2
+    if kind == "squared":  # as t is 0 or 1, t (c - 1)² + (1 - t) c² = (c - t)²
+        losses = (cosines - t) ** 2
     elif kind == "opposite":
-        losses = t * (cosines - 1) ** 2 + (1 - t) * (cosines + 1) ** 2
+        losses = (cosines - (2 * t - 1)) ** 2
     else:
         losses = t * (high - cosines).relu() + (1 - t) * (cosines - low).relu()
     return losses.mean()
