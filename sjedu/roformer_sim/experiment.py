@@ -15,6 +15,9 @@
     continued       "cpu" continued as it was, for as long (give start)
     student         half as wide a model, trained as "cpu" is
     student_distil  the same, with a teacher in place of contrast (give teacher)
+    teacher         "simbert" twice as wide and deep: a teacher that is larger than those it teaches
+    distil_large    "distil" with that one (give start and teacher)
+    student_distil_large  "student_distil" with that one (give teacher)
     sim             the small model that comes with the package, from pretrained weights
     quick           "simbert" in seconds, for the notebook
     real            pairs that people called alike, by name, from pretrained weights
@@ -149,6 +152,8 @@ class Config:
 
 _CPU = Config()
 _DISTIL = dataclasses.replace(_CPU, study="distil", contrast=False, steps=300, learning_rate=1e-3)
+_STUDENT_DISTIL = dataclasses.replace(_CPU, study="student_distil", dim=32, contrast=False)
+_SIMBERT = dataclasses.replace(_CPU, study="simbert", corpora=("questions",), noise=0.0)
 _SIM = dataclasses.replace(_CPU, study="sim", start="mlm", steps=1600, learning_rate=1e-3)
 _GPU = Config(
     study="gpu",
@@ -171,16 +176,20 @@ PRESETS: dict[str, Config] = {
     "no_contrast": dataclasses.replace(_CPU, study="no_contrast", contrast=False),
     "no_noise": dataclasses.replace(_CPU, study="no_noise", noise=0.0),
     "within": dataclasses.replace(_CPU, study="within", within=True),
-    "simbert": dataclasses.replace(_CPU, study="simbert", corpora=("questions",), noise=0.0),
-    "simbert_half": dataclasses.replace(
-        _CPU, study="simbert_half", corpora=("questions",), noise=0.0, pairs=8
-    ),
+    "simbert": _SIMBERT,
+    "simbert_half": dataclasses.replace(_SIMBERT, study="simbert_half", pairs=8),
     "bert": dataclasses.replace(_CPU, study="bert", model_type="bert"),
     "distil": _DISTIL,
     "distil_only": dataclasses.replace(_DISTIL, study="distil_only", generation=False),
     "continued": dataclasses.replace(_DISTIL, study="continued", contrast=True),
     "student": dataclasses.replace(_CPU, study="student", dim=32),
-    "student_distil": dataclasses.replace(_CPU, study="student_distil", dim=32, contrast=False),
+    "student_distil": _STUDENT_DISTIL,
+    # Twice the width takes half the rate; so that it gets as far, twice the steps.
+    "teacher": dataclasses.replace(
+        _SIMBERT, study="teacher", dim=128, layers=4, learning_rate=1.5e-3, steps=1600
+    ),
+    "distil_large": dataclasses.replace(_DISTIL, study="distil_large"),
+    "student_distil_large": dataclasses.replace(_STUDENT_DISTIL, study="student_distil_large"),
     "sim": _SIM,
     "quick": dataclasses.replace(_SIM, study="quick", corpora=("questions",), noise=0.0, steps=150),
     "real": dataclasses.replace(

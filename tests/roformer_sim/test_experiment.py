@@ -63,7 +63,7 @@ def test_accumulation_is_the_same_step(tmp_path):
     assert records[0].curves["loss"] == pytest.approx(records[1].curves["loss"], rel=1e-4)
 
 
-@pytest.mark.parametrize("preset", ["distil", "distil_only", "student_distil"])
+@pytest.mark.parametrize("preset", ["distil", "distil_only", "student_distil_large"])
 def test_a_teacher_may_have_other_sizes_and_another_vocabulary(tmp_path, preset):
     make_sim(max_length=48).save_pretrained(tmp_path / "teacher")
     config = tiny(preset, teacher=str(tmp_path / "teacher"), steps=30, pairs=8, learning_rate=3e-3)
@@ -90,6 +90,15 @@ def test_dropout_is_what_the_config_says(start, tmp_path):
     rates += [block.attention.dropout for block in model.encoder.blocks]
     sizes = model.language_model.config
     assert {*rates, sizes.hidden_dropout_prob, sizes.attention_probs_dropout_prob} == {0.25}
+
+
+def test_the_large_teacher_is_larger_and_all_else_is_the_same():
+    small, large = PRESETS["simbert"], PRESETS["teacher"]
+    assert (large.dim, large.layers) == (2 * small.dim, 2 * small.layers)
+    assert (large.corpora, large.noise, large.pairs) == (small.corpora, small.noise, small.pairs)
+    assert large.learning_rate * large.steps == pytest.approx(small.learning_rate * small.steps)
+    for name in ("distil", "student_distil"):
+        assert PRESETS[f"{name}_large"] == dataclasses.replace(PRESETS[name], study=f"{name}_large")
 
 
 def test_learned_positions_are_a_bert():
