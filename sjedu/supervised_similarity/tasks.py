@@ -553,7 +553,11 @@ def _sentences(sets: Sequence[PairSet]) -> set[str]:
 
 
 def overlap(a: str, b: str) -> float:
-    """Return the share of characters, counted once, that two texts have in common (Jaccard)."""
+    """Return the share of characters, counted once, that two texts have in common (Jaccard).
+
+    Cruder than `sjedu.roformer_sim.mining.jaccard`, which counts repetitions and leaves out punctuation: the sets here
+    are drawn, and the models trained, by this one, and every adversarial pair takes a dozen of its calls.
+    """
     x, y = set(a), set(b)
     return len(x & y) / len(x | y)
 
