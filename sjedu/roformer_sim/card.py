@@ -4,38 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sjedu.roformer.card import facts, table, write_sections
 from sjedu.training import Record
 
 
 def write_card(folder: str | Path, record: Record) -> Path:
     """Write ``README.md`` beside a model's weights, from the record of its run."""
     config = record.config
-    rows = "\n".join(f"| {name} | {value} |" for name, value in record.metrics.items())
-    numbers = ", ".join(f"{name} {value}" for name, value in config.items() if value is not None)
-    content = f"""\
-# A small RoFormer-Sim: {config["study"]}
-
+    return write_sections(
+        folder,
+        f"# A small RoFormer-Sim: {config['study']}",
+        """\
 This model makes vectors of Chinese sentences and writes paraphrases of them. It is made for the lessons of this course,
 to show mechanisms within seconds on a CPU. It knows the paraphrases of a toy grammar, and is of no use for anything
-else.
-
-- **Data**: {record.data}; weights before that: {config["start"]}.
-- **Terms**: Apache-2.0, as the package.
-- **Run**: `python -m sjedu train roformer_sim --preset {config["study"]}`;
-  {record.provenance()}, {record.seconds / 60:.0f} minutes.
-- **Config**: {numbers}.
-- **Form**: float16, named as in Transformers: `RoFormerForMaskedLM.from_pretrained` loads it as well.
-
+else.""",
+        facts(record, config["study"], data=f"{record.data}; weights before that: {config['start']}"),
+        """\
 Where "mlm" is named as the start: that model learnt, among others, from sentences of [Tatoeba](https://tatoeba.org), by
 its contributors, under CC BY 2.0 FR, and from the Chinese part of PAWS-X (arXiv 1908.11828), which Google gives free
-for any purpose. See its card in `sjedu/roformer/small/mlm`.
-
-| measured on meanings that it was not trained on | |
-|---|---|
-{rows}
-
-The names are explained in `sjedu.roformer_sim.experiment.evaluate`.
-"""
-    path = Path(folder) / "README.md"
-    path.write_text(content, encoding="utf-8")
-    return path
+for any purpose. See its card in `sjedu/roformer/small/mlm`.""",
+        table(("measured on meanings that it was not trained on", ""), record.metrics),
+        "The names are explained in `sjedu.roformer_sim.experiment.evaluate`.",
+    )

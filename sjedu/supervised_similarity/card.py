@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from sjedu.roformer.card import facts, listed, table, write_sections
 from sjedu.training import Record
 
 _WHAT = {
@@ -22,32 +23,27 @@ def write_card(folder: str | Path, record: Record, measured: Literal["after", "s
         record: of the run.
         measured: under which name the record holds this model's figures.
     """
-    mined = record.config["objective"] == "mined"
-    found = record.metrics[measured]
-    rows = "\n".join(
-        f"| {name} | {value:.3f} | {found['interval'][name][0]:.3f} to {found['interval'][name][1]:.3f} |"
+    config, found = record.config, record.metrics[measured]
+    what = _WHAT["mined" if config["objective"] == "mined" else measured]
+    rows = {
+        name: (f"{value:.3f}", "{:.3f} to {:.3f}".format(*found["interval"][name]))
         for name, value in found["spearman"].items()
+    }
+    run = f"`python -m sjedu train supervised_similarity --preset {config['study']}`; {record.provenance()}"
+    return write_sections(
+        folder,
+        f"# A small Chinese RoFormer-Sim: {record.name}",
+        f"""\
+This model {what}. It is made for a lesson, to show mechanisms within minutes on a CPU.
+It knows a toy grammar and nothing else.""",
+        facts(
+            record,
+            config["study"],
+            run=run,
+            config=listed(config),
+            form="float16, named as in Transformers; `sjedu.roformer_sim.RoFormerSim.from_pretrained` loads it",
+        ),
+        table(("rank correlation of cosine and label, held-out pairs", "Spearman", "95 % interval"), rows),
+        "Writing, as shares of samples for held-out meanings:"
+        f" {listed(found.get('generation', {})) or 'not measured'}.",
     )
-    numbers = ", ".join(f"{name} {value}" for name, value in record.config.items())
-    written = ", ".join(f"{name} {value}" for name, value in found.get("generation", {}).items())
-    content = f"""\
-# A small Chinese RoFormer-Sim: {record.name}
-
-This model {_WHAT["mined" if mined else measured]}. It is made for a lesson, to show mechanisms within minutes on a CPU.
-It knows a toy grammar and nothing else.
-
-- **Data**: {"pairs of the embedded corpus, mined by overlap" if mined else record.data}.
-- **Terms**: Apache-2.0, as the package.
-- **Run**: `python -m sjedu train supervised_similarity --preset {record.config["study"]}`; {record.provenance()}.
-- **Config**: {numbers}.
-- **Form**: float16, named as in Transformers; `sjedu.roformer_sim.RoFormerSim.from_pretrained` loads it.
-
-| rank correlation of cosine and label, held-out pairs | Spearman | 95 % interval |
-|---|---|---|
-{rows}
-
-Writing, as shares of samples for held-out meanings: {written or "not measured"}.
-"""
-    path = Path(folder) / "README.md"
-    path.write_text(content, encoding="utf-8")
-    return path

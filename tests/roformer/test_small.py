@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from sjedu.roformer import load_small, weights
+from sjedu.roformer.card import write_card
 from sjedu.roformer.experiment import gap_logits, verdict_auc
 from sjedu.training import load_records
 
@@ -27,12 +28,13 @@ def test_they_are_small():
 
 @shipped
 @models
-def test_each_is_what_a_record_says(name):
+def test_each_is_what_a_record_says(name, tmp_path):
     """The card and the record are of one run, and the weights still measure what they say."""
     (record,) = (
         r for r in load_records("roformer") if r.config["study"] == "cpu" and r.config["objective"] == name
     )
     card = (FOLDER / name / "README.md").read_text(encoding="utf-8")
+    assert card == write_card(tmp_path, record).read_text(encoding="utf-8")
     assert record.provenance() in card
     assert "CC BY 2.0 FR" in card
     assert not record.dirty

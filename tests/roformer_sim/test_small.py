@@ -1,10 +1,13 @@
 """The models that come with the package: what their cards say holds, and they are what their records say."""
 
+from importlib import resources
+
 import pytest
 import torch
 
 from sjedu.data.text import parse_question
 from sjedu.roformer_sim import load_small
+from sjedu.roformer_sim.card import write_card
 from sjedu.roformer_sim.claims import baselines
 from sjedu.roformer_sim.evaluation import cosines, meaning_of, question_retrieval
 from sjedu.roformer_sim.model import SMALL
@@ -14,9 +17,11 @@ RECORDS = {"sim": "sim-seed0", "student": "student_distil-seed0"}
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_a_model_is_the_one_of_its_record(name):
+def test_a_model_is_the_one_of_its_record(name, tmp_path):
     model = load_small(name)
     record = next(each for each in load_records("roformer_sim") if each.name == RECORDS[name])
+    card = resources.files("sjedu.roformer_sim") / "small" / name / "README.md"
+    assert card.read_text("utf-8") == write_card(tmp_path, record).read_text("utf-8")
     assert record.metrics["parameters"] == sum(p.numel() for p in model.parameters())
     found = question_retrieval("entity").measure(cosines(model))["accuracy"]
     assert found == pytest.approx(record.metrics["entity accuracy"], abs=0.05)  # stored in float16

@@ -1,0 +1,34 @@
+"""The models that come with the package: they are what their records say, and so are their cards."""
+
+from importlib import resources
+
+import pytest
+
+from sjedu.supervised_similarity.card import write_card
+from sjedu.supervised_similarity.experiment import PAIRS_SEED, load_small
+from sjedu.supervised_similarity.measures import measure
+from sjedu.supervised_similarity.tasks import embedded_set
+from sjedu.training import load_records
+
+FOLDER = resources.files("sjedu.supervised_similarity") / "small"
+
+
+@pytest.mark.parametrize(
+    ("name", "run", "who"),
+    [
+        ("start", "start-mined-seed0", "after"),
+        ("teacher", "distil-head-seed0", "after"),
+        ("student", "distil-head-seed0", "student"),
+    ],
+)
+def test_a_model_is_the_one_of_its_record(name, run, who, tmp_path):
+    (record,) = (each for each in load_records("supervised_similarity") if each.name == run)
+    model = load_small(name)
+    assert sum(weight.numel() for weight in model.parameters()) == record.metrics["parameters"]
+    size = record.config["test_size"]
+    tests = [embedded_set(each, size, PAIRS_SEED, "test") for each in ("topics", "colour")]
+    for each, found in measure(model, tests)["spearman"].items():
+        assert found == pytest.approx(record.metrics[who]["spearman"][each], abs=0.01)  # stored in float16
+    card = (FOLDER / name / "README.md").read_text("utf-8")
+    assert card == write_card(tmp_path, record, who).read_text("utf-8")
+    assert not record.dirty
