@@ -1,10 +1,13 @@
 """The experiment in miniature: what is learnt, what a run records, and that every preset stands on what there is."""
 
 import dataclasses
+import signal
 
 import pytest
+import torch
 
-from sjedu.supervised_similarity import experiment, measures
+from sjedu.roformer import LanguageModel, RoFormerConfig, load_language_model, save_pretrained
+from sjedu.supervised_similarity import embedded_set, experiment, measures
 from sjedu.supervised_similarity.experiment import PRESETS, Config, load_sets, load_start, train
 from sjedu.supervised_similarity.tasks import ARTICLE_PAIRS, STRICT_SETS, TRAIN_SETS
 
@@ -77,6 +80,68 @@ def test_the_large_presets_name_real_sets(name):
     config = PRESETS[name]
     assert config.data == "real"
     assert config.sets == ("paws_x", "atec", "sts_b", "ocnli")
+
+
+def write_published_sets(root):
+    """A folder with a few pairs of each published set that the presets name, in their files and with their labels."""
+    pairs = embedded_set("statements", 40, 0)
+    for folder, split, labels in (
+        ("pairs/pawsx_zh", "valid", "01"),
+        ("pairs/atec", "valid", "01"),
+        ("pairs/stsb_zh", "test", "05"),
+        ("nli/ocnli", "valid", ("contradiction", "entailment")),
+    ):
+        (root / folder).mkdir(parents=True)
+        rows = zip(pairs.first, pairs.second, (labels[alike] for alike in pairs.labels), strict=True)
+        lines = ["text_a\ttext_b\tlabel", *("\t".join(row) for row in rows)]
+        for part, chosen in (("train", lines[:25]), (split, [lines[0], *lines[25:]])):
+            (root / folder / f"{part}.tsv").write_text("\n".join(chosen) + "\n", encoding="utf-8")
+
+
+def write_published_model(folder):
+    """A RoFormer-Sim as it is published: named as in Transformers, a pooler, dropout, and no file of ours."""
+    tokenizer = experiment.load_small("start").tokenizer
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = RoFormerConfig(
+            vocab_size=len(tokenizer), hidden_size=16, embedding_size=16, num_hidden_layers=1,
+            num_attention_heads=2, intermediate_size=32, max_position_embeddings=128,
+            initializer_range=0.3, pooler=True,
+        )  # fmt: skip
+        save_pretrained(LanguageModel(config), folder, tokenizer)
+
+
+def test_the_gpu_preset_runs_in_miniature_and_resumes_within_the_distillation(tmp_path, monkeypatch):
+    write_published_sets(tmp_path / "data")
+    write_published_model(tmp_path / "published")
+    monkeypatch.setenv("SJEDU_DATA", str(tmp_path / "data"))
+    config = dataclasses.replace(
+        PRESETS["gpu"], start=str(tmp_path / "published"), precision="no", steps=4, batch_size=16,
+        learning_rate=1e-2, distil_steps=6, distil_batch=4, distil_rate=1e-2,
+    )  # fmt: skip
+    whole = train(config, tmp_path / "whole", progress=False)
+    assert set(whole.metrics) == {"parameters", "before", "after", "student", "reading"}
+    for who in ("before", "after", "student"):
+        assert list(whole.metrics[who]["spearman"]) == ["paws_x", "atec", "sts_b", "ocnli"]
+    assert whole.metrics["before"]["pairs"] != whole.metrics["after"]["pairs"]
+    assert whole.metrics["before"]["pairs"] != whole.metrics["student"]["pairs"]
+    for name in ("model", "student"):
+        assert load_language_model(tmp_path / "whole" / name).config.pooler
+
+    taken = experiment.take_pairs
+
+    def interrupt(pairs, step, *rest):
+        if step == 7:  # the third of the distillation
+            signal.raise_signal(signal.SIGINT)
+        return taken(pairs, step, *rest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(experiment, "take_pairs", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, tmp_path / "killed", progress=False)
+    resumed = train(config, tmp_path / "killed", resume=True, progress=False)
+    assert resumed.metrics == whole.metrics
+    assert resumed.curves == whole.curves
 
 
 @pytest.mark.parametrize(
