@@ -1,6 +1,7 @@
 """The model: against the slow oracle, against Transformers, and what its masks and its cache promise."""
 
 import importlib
+import inspect
 import sys
 
 import numpy as np
@@ -49,6 +50,38 @@ def test_padding_changes_nothing():
         torch.testing.assert_close(
             padded[row, :length], model(ids[row : row + 1, :length])[0], atol=1e-5, rtol=0
         )
+
+
+@pytest.mark.parametrize("values", [{}, {"norm": "pre"}, {"model_type": "bert"}, {"embedding_size": 10}])
+@pytest.mark.parametrize("mask", [None, causal_mask(12)])
+def test_leaving_the_padding_out_changes_nothing_inside_and_no_gradient(values, mask):
+    model = make_encoder(**values).double()
+    ids, lengths = token_ids(3, 12), torch.tensor([12, 7, 1])
+    hidden = padding_mask(lengths, 12)
+    inside = hidden[:, 0]
+    upstream = torch.randn(3, 12, 24, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    upstream *= inside[..., None]
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+
+    def gradients(states):
+        return torch.autograd.grad(states, weights, upstream, allow_unused=True)
+
+    padded = model(ids, mask=hidden if mask is None else hidden & mask)
+    packed = model(ids, mask=mask, lengths=lengths)
+    torch.testing.assert_close(packed, padded * inside[..., None], atol=1e-12, rtol=0)
+    for found, expected in zip(gradients(packed), gradients(padded), strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-10, rtol=0)
+
+
+def test_a_language_model_leaves_the_padding_out_too():
+    model = make_model()
+    ids, lengths = token_ids(2, 9), torch.tensor([9, 4])
+    inside = padding_mask(lengths, 9)[:, 0]
+    torch.testing.assert_close(
+        model(ids, lengths=lengths, where=inside), model(ids, mask=padding_mask(lengths, 9), where=inside)
+    )
+    whole = model(ids, lengths=torch.tensor([9, 9]))
+    assert torch.equal(whole, model(ids))
 
 
 def influence(model, mask, tokens=9):
@@ -215,12 +248,24 @@ def test_fresh_weights_are_what_the_config_says():
             lambda m: m(token_ids(1, 4), mask=causal_mask(4), cache=m.new_cache(1, 3)),
             "room for 1 texts of 3 tokens; needed 1 of 4",
         ),
+        (lambda m: m(token_ids(1, 4), lengths=torch.tensor([5])), "lengths must be between 1 and size = 4"),
+        (
+            lambda m: m(
+                token_ids(1, 4), lengths=torch.tensor([3]), cache=m.new_cache(1, 8), mask=causal_mask(4)
+            ),
+            "lengths: got some beside a cache",
+        ),
         (lambda m: Cache(m.config, 1, 33), "size in 1 .. 32, got 1 and 33"),
     ],
 )
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call(make_encoder())
+
+
+def test_there_is_a_length_for_each_text():
+    with pytest.raises(ValueError, match="lengths: got 1 for 2 texts"):
+        inspect.unwrap(RoFormer.forward)(make_encoder(), token_ids(2, 4), lengths=torch.tensor([4]))
 
 
 @pytest.mark.parametrize(
