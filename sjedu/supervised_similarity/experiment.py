@@ -108,6 +108,7 @@ class Config:
         learning_rate: at its highest; by default the objective's, see `RATES`.
         warmup: part of the steps over which it rises; then it falls to zero.
         weight_decay: on everything.
+        dropout: while it learns; a model that others distil from stands still without.
         distil_steps: of the distillation into a second copy of the start; 0 for none.
         distil_batch: pairs a step of it, and of "mined".
         distil_rate: its learning rate at the highest.
@@ -143,6 +144,7 @@ class Config:
     learning_rate: float | None = None
     warmup: float = 0.1
     weight_decay: float = 0.01
+    dropout: float = 0.0
     distil_steps: int = 0
     distil_batch: int = 32
     distil_rate: float = 1e-3
@@ -223,6 +225,7 @@ PRESETS: dict[str, Config] = {
         steps=4000,  # three epochs: 88,000 pairs of PAWS-X, ATEC, STS-B and OCNLI, 64 a step
         batch_size=64,
         learning_rate=2e-5,
+        dropout=0.1,  # as usual for fine-tuning; the article names none
         distil_steps=5000,
         distil_batch=64,
         distil_rate=2e-5,
@@ -271,7 +274,9 @@ def train(
             model, heads, optimizer, scheduler, student, second, later
         )
 
+        student.train()
         for step in run.steps(config.steps + config.distil_steps):
+            model.train(step < config.steps)
             if step >= config.steps:  # the taught model stands still, and the student learns its geometry
                 batch = take_pairs(pairs, step, config.distil_batch, seed)
                 loss = distil_loss(student, model, tokenizer, batch, config.distil_weight)
@@ -375,13 +380,13 @@ def load_start(config: Config) -> RoFormerSim:
     if config.start == "fresh":
         model = _fresh(config)
     elif config.start == "start":
-        model = load_small("start")
+        model = load_small("start", dropout=config.dropout)
     elif config.start == "small":
-        model = load_roformer_sim("sim")
+        model = load_roformer_sim("sim", dropout=config.dropout)
     elif config.start == "mlm":
-        model = RoFormerSim(*load_pretrained("mlm"))
+        model = RoFormerSim(*load_pretrained("mlm", dropout=config.dropout))
     else:
-        model = RoFormerSim.from_pretrained(config.start)
+        model = RoFormerSim.from_pretrained(config.start, dropout=config.dropout)
     if model.max_length < config.max_length + 2:
         raise ValueError(
             f"max_length: got {config.max_length} characters; the model takes {model.max_length - 2}"
@@ -389,13 +394,13 @@ def load_start(config: Config) -> RoFormerSim:
     return model
 
 
-def load_small(name: Small = "student") -> RoFormerSim:
+def load_small(name: Small = "student", *, dropout: float | None = None) -> RoFormerSim:
     """Return one of the lesson's own small models; their cards lie beside them.
 
     "start" has seen no label; "teacher" was taught by heads from there, and "student" was distilled from the teacher.
 
     Raises:
-        ValueError: if there is no such model.
+        ValueError: if there is no such model, or dropout is not in [0, 1).
         FileNotFoundError: if this copy of the package came without it.
     """
     if name not in get_args(Small):
@@ -406,7 +411,7 @@ def load_small(name: Small = "student") -> RoFormerSim:
             f"{folder}: the small models are not in this copy of the package; `python -m sjedu train"
             " supervised_similarity --preset start --directory DIR` trains one anew and leaves it in DIR/model"
         )
-    return RoFormerSim.from_pretrained(folder)
+    return RoFormerSim.from_pretrained(folder, dropout=dropout)
 
 
 def _fresh(config: Config) -> RoFormerSim:
@@ -418,8 +423,8 @@ def _fresh(config: Config) -> RoFormerSim:
         num_hidden_layers=config.layers,
         num_attention_heads=config.attention_heads,
         intermediate_size=config.mlp_dim,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
+        hidden_dropout_prob=config.dropout,
+        attention_probs_dropout_prob=config.dropout,
         max_position_embeddings=2 * (config.max_length + 2),
         initializer_range=round(0.55 / config.dim**0.5, 4),  # as `sjedu.roformer.experiment` has it
     )

@@ -82,6 +82,26 @@ def test_the_large_presets_name_real_sets(name):
     assert config.sets == ("paws_x", "atec", "sts_b", "ocnli")
 
 
+@pytest.mark.parametrize("start", ["fresh", "start", "small", "mlm"])
+def test_dropout_is_what_the_config_says(start):
+    model = load_start(dataclasses.replace(TINY, start=start, dropout=0.25, max_length=38))
+    rates = [module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)]
+    assert {*rates, *(block.attention.dropout for block in model.encoder.blocks)} == {0.25}
+
+
+def test_a_teacher_stands_still_without_dropout(monkeypatch):
+    modes = []
+
+    def note(student, teacher, *rest):
+        modes.append((student.training, teacher.training))
+        return distil(student, teacher, *rest)
+
+    distil = experiment.distil_loss
+    monkeypatch.setattr(experiment, "distil_loss", note)
+    train(dataclasses.replace(TINY, steps=1, distil_steps=2, distil_batch=4, written=2), progress=False)
+    assert modes == [(True, False)] * 2
+
+
 def write_published_sets(root):
     """A folder with a few pairs of each published set that the presets name, in their files and with their labels."""
     pairs = embedded_set("statements", 40, 0)
