@@ -1,5 +1,6 @@
 """Shapes in the package's signatures are checked while the tests run, and only then."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -18,6 +19,10 @@ install_import_hook("sjedu", "beartype.beartype")
 # No deadline: a first call may import or compile. Derandomised: a run in CI can be repeated at home.
 settings.register_profile("sjedu", deadline=None, derandomize=True)
 settings.load_profile("sjedu")
+
+# A shell starts its background jobs deaf to interrupts; the tests of interrupted runs raise some.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
