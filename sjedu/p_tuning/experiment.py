@@ -5,6 +5,7 @@
     cpu         reviews of a domain whose verdicts the small model never saw, 4 to 256 labels
     quick       16 labels, two draws: seconds
     templates   every human template trained, 16 labels (C2)
+    starts      16 labels and twenty draws, to hold starts of a prompt against each other (C10)
     real        Su's reviews and the small model; also with --dataset eprstmt, hotel, waimai, shopping
     shuffled    the control of C1: zero-shot, and a model pretrained on verdicts that say nothing about the
                 review (python -m sjedu train roformer --preset shuffled --directory runs/roformer/shuffled)
@@ -193,6 +194,7 @@ PRESETS: dict[str, Config] = {
     "cpu": Config(),
     "quick": Config(study="quick", labels=(16,), draws=2, test=200, steps=40),
     "templates": Config(study="templates", method="pet", labels=(16,)),
+    "starts": Config(study="starts", labels=(16,), draws=20),
     "real": Config(study="real", dataset="reviews", labels=(16, 256), max_length=96),
     "shuffled": Config(
         study="shuffled", method="zero_shot", model="runs/roformer/shuffled/model", labels=(16,)

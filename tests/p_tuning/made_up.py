@@ -39,6 +39,9 @@ def record(method, base, *, noise=0.01, **fields):
     )
 
 
+STARTS = ("p_tuning", "p_tuning_words", "p_tuning_unused", "p_tuning_template")
+
+
 def runs():
     bases = {
         "zero_shot": 0.82, "fine_tune": 0.55, "pet": 0.62, "adapter": 0.6, "p_tuning": 0.68, "p_tuning_auxiliary": 0.7,
@@ -58,6 +61,7 @@ def runs():
     found += [
         record("zero_shot", base, study=study) for study, base in (("shuffled", 0.5), ("unshuffled", 0.8))
     ]
+    found += [record(method, base, study="starts") for method, base in bases.items() if method in STARTS]
     rates = {"p_tuning": (0.01, 0.03, 0.1), "p_tuning_lstm": (0.0003, 0.001, 0.003)}
     for method, choices in rates.items():
         for i, rate in enumerate(choices):
