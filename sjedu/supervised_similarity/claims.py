@@ -35,6 +35,9 @@ NAMES = {
     "cosent": "CoSENT",
 }
 
+#: The stages of a run with distillation, as its record calls them and as the tables do.
+STAGES = {"before": "before labels", "after": "teacher", "student": "student"}
+
 #: The labels of the study: (flips, topic positives) and what they are called.
 CONDITIONS: dict[tuple[float, float], str] = {
     (0.0, 0.0): "clean",
@@ -329,9 +332,7 @@ def _negation_cosines(records: Sequence[Record]) -> list[str]:
 def pairs_table(records: Sequence[Record], study: str = "distil") -> Table:
     """Return the article's ten pairs: before, taught, distilled, and as the article has them."""
     found = select(records, study, objective="head")
-    columns = [
-        np.mean([r.metrics[who]["pairs"] for r in found], axis=0) for who in ("before", "after", "student")
-    ]
+    columns = [np.mean([r.metrics[who]["pairs"] for r in found], axis=0) for who in STAGES]
     rows = [
         [f"{a} | {b}", *(_two(column[i]) for column in columns), f"{published:.3f}"]
         for i, (a, b, published) in enumerate(ARTICLE_PAIRS)
@@ -342,15 +343,37 @@ def pairs_table(records: Sequence[Record], study: str = "distil") -> Table:
 def distillation_table(records: Sequence[Record], study: str = "distil") -> Table:
     """Return what teacher and student are worth, in similarity and in writing."""
     found = select(records, study, objective="head")
-    rows = []
-    for who, name in (("before", "before labels"), ("after", "teacher"), ("student", "student")):
-        writing = {
-            key: _two(np.mean([r.metrics[who]["generation"][key] for r in found]))
-            for key in ("valid", "same", "new", "distinct")
-        }
-        rows.append([name, _hundred(spread(found, None, who)), *writing.values()])
+    rows = [
+        [
+            name,
+            _hundred(spread(found, None, who)),
+            *_writing(found, who, ("valid", "same", "new", "distinct")),
+        ]
+        for who, name in STAGES.items()
+    ]
     header = ["", "mean Spearman × 100", "grammatical", "same meaning", "and new words", "distinct"]
     return Table(header, rows, notes=[f"{len(found)} seeds; {found[0].provenance()}"])
+
+
+def starts_table(records: Sequence[Record]) -> Table:
+    """Return what labels and distillation make of this lesson's start, and of lesson 6's small model."""
+    names = ("questions", "statements", "topics", "negation")
+    rows, notes = [], []
+    for study, start in (("distil", "this lesson's"), ("small", "lesson 6's")):
+        found = select(records, study, objective="head")
+        for who, stage in STAGES.items():
+            order = [_hundred(spread(found, name, who)) for name in (None, *names)]
+            beijing = _two(np.mean([r.metrics[who]["pairs"][_BEIJING] for r in found]))
+            rows.append([start, stage, *order, beijing, *_writing(found, who, ("valid", "same"))])
+        size = f"{found[0].metrics['parameters'] / 1e6:.2f} million parameters, {len(found)} seeds"
+        notes.append(f"{start} start: {size}; {found[0].provenance()}")
+    header = ["start", "", "mean", *names, "我喜欢北京|我不喜欢北京", "grammatical", "same meaning"]
+    return Table(header, rows, notes=["Spearman × 100, mean ± standard error", *notes])
+
+
+def _writing(records: Sequence[Record], who: str, measures: Sequence[str]) -> list[str]:
+    found = [r.metrics[who]["generation"] for r in records]
+    return [_two(np.mean([each[name] for each in found])) for name in measures]
 
 
 def real_table(records: Sequence[Record]) -> Table:

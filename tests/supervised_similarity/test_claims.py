@@ -59,6 +59,7 @@ def records(head=0.8, cosent=0.8, noisy_head=0.8, noisy=0.6, direct=0.7, with_nl
         for changes in ({"parts": ("u", "v")}, {"parts": ("|u-v|",)}, {"shared_head": True}):
             found.append(made("cpu", 0.5 + w, seed, **changes))
         found.append(made("distil", 0.8, seed, student=0.81 + w))
+        found.append(made("small", 0.9, seed, before=0.6, student=0.91 + w))
         for loss in ("head", "cosent"):
             found.append(made("nli", 0.8, seed, objective=loss, negation=with_nli + w))
             found.append(made("nli", 0.8, seed, objective=loss, negation=0.2 + w, sets=TRAIN_SETS[:-1]))
@@ -121,7 +122,7 @@ def test_every_table_can_be_made_of_what_comes_with_the_package():
     recorded = load_records("supervised_similarity")
     for name in (
         "objectives_table", "sets_table", "kinds_table", "parts_table", "reading_table", "negation_table",
-        "pairs_table", "distillation_table", "real_table", "gpu_note",
+        "pairs_table", "distillation_table", "starts_table", "real_table", "gpu_note",
     ):  # fmt: skip
         assert str(getattr(claims, name)(recorded))
     assert "62.84" in str(claims.article_table())
