@@ -7,8 +7,8 @@ Gradients are compared by their relative error: a gradient that lacks a factor, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,25 +16,19 @@ from torch import Tensor, nn
 
 from sjedu.contrastive_accumulation import theory
 from sjedu.contrastive_accumulation.losses import info_nce
-from sjedu.course import Exercise, WrongAnswer
+from sjedu.course.exercises import Answer, Exercise, expect
 
-Answer: TypeAlias = Callable[..., Any]
 CLOSE = 1e-10
-
-
-def _expect(condition: object, reason: str) -> None:
-    if not bool(condition):
-        raise WrongAnswer(reason)
 
 
 def _error(found: Any, wanted: Tensor, what: str = "your result") -> float:
     """The relative error, after a check that there is something to compare."""
-    _expect(isinstance(found, Tensor), f"{what} must be a torch.Tensor, not a {type(found).__name__}.")
-    _expect(
+    expect(isinstance(found, Tensor), f"{what} must be a torch.Tensor, not a {type(found).__name__}.")
+    expect(
         found.shape == wanted.shape,
         f"{what} has the shape {tuple(found.shape)}; expected {tuple(wanted.shape)}.",
     )
-    _expect(torch.isfinite(found).all(), f"{what} holds NaN or infinite numbers.")
+    expect(torch.isfinite(found).all(), f"{what} holds NaN or infinite numbers.")
     return float((found - wanted).norm() / wanted.norm())
 
 
@@ -61,16 +55,16 @@ def missing_pairs(batch: int, chunk: int) -> int:
 
 def _missing_even(answer: Answer) -> None:
     found = answer(64, 16)
-    _expect(found != 4 * 16**2, "those are the pairs that are compared; the others are asked for.")
-    _expect(
+    expect(found != 4 * 16**2, "those are the pairs that are compared; the others are asked for.")
+    expect(
         found == 3072,
         f"64 samples in chunks of 16: of 64² entries, 4·16² lie inside a chunk; you have {found}.",
     )
-    _expect(answer(8, 8) == 0, "one chunk leaves nothing out.")
+    expect(answer(8, 8) == 0, "one chunk leaves nothing out.")
 
 
 def _missing_short(answer: Answer) -> None:
-    _expect(
+    expect(
         answer(10, 4) == 64,
         "10 samples in chunks of 4: the last chunk has 2 samples, so 100 − 16 − 16 − 4 = 64.",
     )
@@ -92,12 +86,10 @@ def _coef_by_autograd(s: Tensor, t: Tensor) -> Tensor:
 def _coef_rows(answer: Answer) -> None:
     s, t = _similarities(), torch.eye(6, dtype=torch.float64).roll(1, 0)
     found = answer(s, t)
-    _expect(isinstance(found, Tensor), "return a torch.Tensor.")
-    _expect(
-        found.shape == s.shape, f"s has the shape {tuple(s.shape)}; your result has {tuple(found.shape)}."
-    )
+    expect(isinstance(found, Tensor), "return a torch.Tensor.")
+    expect(found.shape == s.shape, f"s has the shape {tuple(s.shape)}; your result has {tuple(found.shape)}.")
     off = float(found.sum(dim=1).abs().max())
-    _expect(
+    expect(
         off < CLOSE,
         f"a row of c must sum to 0 (p and t both sum to 1), yours is off by {off:.2g}: is the softmax over rows,"
         " and the"
@@ -108,13 +100,13 @@ def _coef_rows(answer: Answer) -> None:
 def _coef_exact(answer: Answer) -> None:
     s, t = _similarities(seed=1), torch.eye(6, dtype=torch.float64).roll(1, 0)
     error = _error(answer(s, t), _coef_by_autograd(s, t))
-    _expect(error < CLOSE, f"c is not ∂L/∂s: relative error {error:.2g}. L is a sum over rows, not a mean.")
+    expect(error < CLOSE, f"c is not ∂L/∂s: relative error {error:.2g}. L is a sum over rows, not a mean.")
 
 
 def _coef_several(answer: Answer) -> None:
     s, t = _similarities(seed=2), (_similarities(seed=3) > 0).double() + torch.eye(6, dtype=torch.float64)
     error = _error(answer(s, t), _coef_by_autograd(s, t))
-    _expect(
+    expect(
         error < CLOSE,
         f"with several positives a row it is wrong (relative error {error:.2g}): the normaliser stands once for"
         " each of"
@@ -126,8 +118,8 @@ def _coef_masked(answer: Answer) -> None:
     s, t = _similarities(seed=4), torch.eye(6, dtype=torch.float64).roll(1, 0)
     s.fill_diagonal_(-torch.inf)
     found = answer(s, t)
-    _expect(torch.isfinite(found).all(), "a similarity of −∞ (a masked pair) must give 0 and not NaN.")
-    _expect(_error(found, _coef_by_autograd(s, t)) < CLOSE, "with a masked diagonal it is wrong.")
+    expect(torch.isfinite(found).all(), "a similarity of −∞ (a masked pair) must give 0 and not NaN.")
+    expect(_error(found, _coef_by_autograd(s, t)) < CLOSE, "with a masked diagonal it is wrong.")
 
 
 # ---------------------------------------------------------------- 2: the target vectors
@@ -152,24 +144,24 @@ def _target_temperature(answer: Answer) -> None:
     h, t = _embeddings()
     found, wanted = answer(h, t, 0.1), _target_by_autograd(h, t, 0.1)
     error, bare = _error(found, wanted), _error(found / 0.1, wanted)
-    _expect(
+    expect(
         bare > CLOSE,
         "the factor 1/τ of ∂s/∂h is missing. (The cosine with the right answer is 1: look at the size.)",
     )
-    _expect(
+    expect(
         _error(2 * found, wanted) > CLOSE, "a factor 2 is missing: ⟨h_i, h_j⟩ stands in row i and in row j."
     )
     unmasked = _unmasked(h, t, 0.1)
-    _expect(
+    expect(
         _error(found, unmasked) > CLOSE or error < CLOSE,
         "the diagonal competes: set s_ii = −∞ before the softmax.",
     )
     halfway = 2 * (torch.softmax(_masked(h, 0.1), dim=1) - t) @ h / 0.1
-    _expect(
+    expect(
         _error(found, halfway) > CLOSE,
         "2(p − t) is not enough: p is not symmetric, so it is (c + cᵀ), with p̄ = (p_ij + p_ji)/2.",
     )
-    _expect(error < CLOSE, f"h̃ is not ∂L/∂h: relative error {error:.2g}.")
+    expect(error < CLOSE, f"h̃ is not ∂L/∂h: relative error {error:.2g}.")
 
 
 def _masked(h: Tensor, tau: float) -> Tensor:
@@ -186,7 +178,7 @@ def _target_asymmetric(answer: Answer) -> None:
     t = torch.eye(12, dtype=torch.float64).roll(1, 0)  # i asks for i - 1, which asks for another
     t[0, 5] = 1.0
     error = _error(answer(h, t, 0.3), _target_by_autograd(h, t, 0.3))
-    _expect(
+    expect(
         error < CLOSE,
         "for labels that are not symmetric, with two positives in one row, it is wrong (relative error"
         f" {error:.2g}).",
@@ -196,13 +188,13 @@ def _target_asymmetric(answer: Answer) -> None:
 def _target_symmetries(answer: Answer) -> None:
     h, t = _embeddings(seed=2)
     order = torch.randperm(12, generator=torch.Generator().manual_seed(0))
-    _expect(
+    expect(
         _error(answer(h[order], t[order][:, order], 0.2), answer(h, t, 0.2)[order]) < CLOSE,
         "the same samples in another order must give the same vectors in that order.",
     )
     A = torch.randn(5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     turn = float((answer(h, t, 0.2) * (h @ (A - A.T).T)).sum().abs())
-    _expect(
+    expect(
         turn < 1e-9, "turning all embeddings together must not change the loss: Σ⟨h̃_i, A h_i⟩ = 0 if Aᵀ = −A."
     )
 
@@ -259,11 +251,11 @@ def _step_gradient(answer: Answer) -> None:
         answer(model, x, _mean_loss, chunk)
         found = _flat(model)
         model.zero_grad()
-        _expect(
+        expect(
             found.norm() > 0, "no parameter has a gradient: the second pass needs a graph, and a backward()."
         )
         error = _error(found, wanted)
-        _expect(error < CLOSE, f"with chunks of {chunk} the gradient is wrong: relative error {error:.2g}.")
+        expect(error < CLOSE, f"with chunks of {chunk} the gradient is wrong: relative error {error:.2g}.")
 
 
 def _step_short_chunk(answer: Answer) -> None:
@@ -271,7 +263,7 @@ def _step_short_chunk(answer: Answer) -> None:
     _, wanted = _reference(model, [x])
     answer(model, x, _mean_loss, 7)
     error = _error(_flat(model), wanted)
-    _expect(
+    expect(
         error < CLOSE,
         f"with chunks of 7 and 5 it is wrong (relative error {error:.2g}): sum over samples, do not take chunk"
         " means.",
@@ -282,8 +274,8 @@ def _step_value(answer: Answer) -> None:
     model, x = _network(), _inputs()
     wanted, _ = _reference(model, [x])
     found = answer(model, x, _mean_loss, 4)
-    _expect(isinstance(found, Tensor | float), "return the loss, one number.")
-    _expect(
+    expect(isinstance(found, Tensor | float), "return the loss, one number.")
+    expect(
         abs(float(found) - float(wanted)) < 1e-9,
         f"return the loss ({float(wanted):.3f}), not the surrogate: its value ({float(found):.3f}) means nothing.",
     )
@@ -295,12 +287,12 @@ def _step_keeps(answer: Answer) -> None:
     for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)
     answer(model, x, _mean_loss, 4)
-    _expect(
+    expect(
         _error(_flat(model) - 1, wanted) < 1e-9, "gradients that were there before must be kept and added to."
     )
     model.eval()
     answer(model, x, _mean_loss, 4)
-    _expect(not model.training, "leave the model in the mode that it was in.")
+    expect(not model.training, "leave the model in the mode that it was in.")
 
 
 # ---------------------------------------------------------------- 4: dropout, replayed
@@ -336,12 +328,12 @@ def _replay_gradient(answer: Answer) -> None:
         value, wanted, _ = _dropout_reference(model, x, 4)
         torch.manual_seed(5)
         found = answer(model, x, _mean_loss, 4)
-        _expect(
+        expect(
             abs(float(found) - float(value)) < 1e-9,
             "the first pass must draw its masks as a plain chunked pass does.",
         )
         error = _error(_flat(model), wanted)
-        _expect(
+        expect(
             error < CLOSE,
             f"relative error {error:.2g}: the second pass must draw the masks of the first, chunk by chunk.",
         )
@@ -358,7 +350,7 @@ def _replay_varies(answer: Answer) -> None:
             return _mean_loss(h)
 
         answer(model, x, loss, 4)
-        _expect(
+        expect(
             float((seen[0][:4] - seen[0][4:8]).norm()) > 1e-6,
             "all chunks have the same masks: save a state before each, do not seed them alike.",
         )
@@ -370,7 +362,7 @@ def _replay_state(answer: Answer) -> None:
         *_, following = _dropout_reference(model, x, 4)
         torch.manual_seed(5)
         answer(model, x, _mean_loss, 4)
-        _expect(
+        expect(
             torch.equal(torch.rand(1), following),
             "leave the generator where one pass would leave it: else the next step repeats a mask.",
         )
@@ -406,10 +398,10 @@ def _clip_outputs(answer: Answer, n: int, beta: float, block: int) -> list[float
     u, v = (F.normalize(x, dim=-1) for x in torch.randn(2, n, 4, dtype=torch.float64, generator=generator))
     wanted = theory.two_towers(u.numpy(), v.numpy(), beta)
     found = answer(u.clone(), v.clone(), beta, block)
-    _expect(isinstance(found, tuple) and len(found) == 4, "return four things: loss, ∂L/∂u, ∂L/∂v, ∂L/∂β.")
+    expect(isinstance(found, tuple) and len(found) == 4, "return four things: loss, ∂L/∂u, ∂L/∂v, ∂L/∂β.")
     tensors = [torch.as_tensor(each, dtype=torch.float64) for each in wanted]
     for name, ours in zip(("the loss", "∂L/∂u", "∂L/∂v", "∂L/∂β"), found, strict=True):
-        _expect(
+        expect(
             torch.isfinite(torch.as_tensor(ours)).all(),
             f"{name} is not finite for β = {beta:g}: subtract before exp.",
         )
@@ -426,7 +418,7 @@ def _clip_exact(answer: Answer) -> None:
     for n, beta, block in ((6, 5.0, 6), (6, 5.0, 2), (7, 5.0, 3), (1, 5.0, 4)):
         errors = _clip_outputs(answer, n, beta, block)
         for name, error in zip(("the loss", "∂L/∂u", "∂L/∂v", "∂L/∂β"), errors, strict=True):
-            _expect(
+            expect(
                 error < CLOSE,
                 f"{name} is wrong for N = {n} in blocks of {block}: relative error {error:.2g}."
                 + (" The columns' log-sum-exp runs over all blocks." if block < n else ""),
@@ -435,7 +427,7 @@ def _clip_exact(answer: Answer) -> None:
 
 def _clip_large(answer: Answer) -> None:
     errors = _clip_outputs(answer, 9, 1000.0, 4)
-    _expect(
+    expect(
         max(errors) < CLOSE,
         f"for β = 1000 a result is off by {max(errors):.2g}: use logsumexp and logaddexp.",
     )
@@ -479,12 +471,12 @@ def _scale_right(answer: Answer) -> None:
         for world in (2, 3, 4):
             mean, exact = _processes_gradient(kind, world)
             factor = answer(kind, world)
-            _expect(
+            expect(
                 isinstance(factor, int | float) and not isinstance(factor, bool),
                 f'for "{kind}" there is a factor; you returned {factor!r}.',
             )
             error = _error(mean * factor, exact)
-            _expect(
+            expect(
                 error < CLOSE,
                 f'"{kind}" with {world} processes: the mean gradient times {factor:g} is off by {error:.2g}; it should be'
                 " the whole batch's.",
@@ -493,7 +485,7 @@ def _scale_right(answer: Answer) -> None:
 
 def _scale_detached(answer: Answer) -> None:
     found = answer("detached", 4)
-    _expect(
+    expect(
         isinstance(found, float) and math.isnan(found),
         f'no factor repairs "detached": terms are missing, and the direction is wrong. Return NaN, not {found!r}.',
     )

@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
+
 from sjedu.course.tables import Badge, Tone
 
 Answer: TypeAlias = Callable[..., Any]
@@ -28,6 +30,18 @@ class WrongAnswer(Exception):  # noqa: N818 (what it says, not what broke)
 
 class NotAnswered(Exception):  # noqa: N818
     """The stub is still a stub: it returned None or an Ellipsis."""
+
+
+def expect(condition: object, reason: str) -> None:
+    """Reject the answer for this reason, unless the condition holds."""
+    if not bool(condition):
+        raise WrongAnswer(reason)
+
+
+def close(found: Any, wanted: Any, absolute: float = 1e-9, relative: float = 0.0) -> bool:
+    """Whether an answer has the shape of what is wanted, and its numbers but for these tolerances."""
+    found, wanted = np.asarray(found, dtype=np.float64), np.asarray(wanted, dtype=np.float64)
+    return found.shape == wanted.shape and bool(np.allclose(found, wanted, rtol=relative, atol=absolute))
 
 
 @dataclass(frozen=True)

@@ -9,37 +9,21 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import scipy.special
 import torch
 from torch import Tensor
 
-from sjedu.course import Exercise, WrongAnswer
+from sjedu.course.exercises import Answer, Exercise, close, expect
 from sjedu.dirac_smoothing import theory
 from sjedu.dirac_smoothing.functions import FUNCTIONS, PiecewiseLinear
 
-Answer: TypeAlias = Callable[..., Any]
-
-
-def _expect(condition: object, reason: str) -> None:
-    if not bool(condition):
-        raise WrongAnswer(reason)
-
 
 def _close(found: Any, wanted: Any, relative: float = 1e-9) -> bool:
-    """Equal shapes, and equal numbers but for rounding, *relative* to their size: tails count."""
-    found, wanted = np.asarray(found, dtype=np.float64), np.asarray(wanted, dtype=np.float64)
-    return found.shape == wanted.shape and bool(np.allclose(found, wanted, rtol=relative, atol=1e-14))
-
-
-def _near(found: Any, wanted: Any, tolerance: float = 1e-9) -> bool:
-    """Equal shapes, and equal numbers to an absolute tolerance."""
-    found, wanted = (
-        np.asarray(v.detach() if isinstance(v, Tensor) else v, dtype=np.float64) for v in (found, wanted)
-    )
-    return found.shape == wanted.shape and bool(np.abs(found - wanted).max() < tolerance)
+    """Equal numbers but for rounding, *relative* to their size: tails count."""
+    return close(found, wanted, 1e-14, relative)
 
 
 def _tensor(values: Sequence[Any]) -> Tensor:
@@ -57,19 +41,19 @@ def breaks(slopes: list[float], gaps: list[float]) -> tuple[list[float], list[fl
 
 def _breaks_lengths(answer: Answer) -> None:
     jumps, changes = answer([-1.0, 1.0], [0.0])
-    _expect(
+    expect(
         len(changes) == 1,
         f"two pieces meet at one knot, so there is one change of slope; got {len(changes)}.",
     )
-    _expect(len(jumps) == 1, f"two pieces meet at one knot, so there is one jump; got {len(jumps)}.")
+    expect(len(jumps) == 1, f"two pieces meet at one knot, so there is one jump; got {len(jumps)}.")
 
 
 def _breaks_values(answer: Answer) -> None:
     jumps, changes = answer([0.0, 1.0, 0.0], [0.0, 0.5])
-    _expect(
+    expect(
         _close(changes, [1, -1]), "a change is the slope after the knot minus the slope before: 1, then -1."
     )
-    _expect(_close(jumps, [0, 0.5]), "the jumps are given: hand them on.")
+    expect(_close(jumps, [0, 0.5]), "the jumps are given: hand them on.")
 
 
 # ---------------------------------------------------------------- 1: any piecewise linear function
@@ -105,13 +89,13 @@ _X = np.linspace(-4.0, 4.0, 41)
 
 def _ask_pl(answer: Answer, f: PiecewiseLinear, kernel: str, s: float) -> np.ndarray:
     found = np.asarray(answer(_X, f.knots, f.jumps, f.slopes, f.b0, f.m0, kernel, s), dtype=np.float64)
-    _expect(found.shape == _X.shape, f"one value for each x is wanted, shape {_X.shape}; got {found.shape}.")
+    expect(found.shape == _X.shape, f"one value for each x is wanted, shape {_X.shape}; got {found.shape}.")
     return found
 
 
 def _pl_line(answer: Answer) -> None:
     line = PiecewiseLinear((), (), (), 0.5, -2.0)
-    _expect(
+    expect(
         _close(_ask_pl(answer, line, "logistic", 0.7), 0.5 - 2 * _X), "a straight line must stay b0 + m0 x."
     )
 
@@ -120,7 +104,7 @@ def _pl_step(answer: Answer) -> None:
     for kernel in ("logistic", "gaussian"):
         wanted = theory.standard(kernel).cdf((_X - 1) / 0.5)
         found = _ask_pl(answer, PiecewiseLinear((1,), (1,), (0,)), kernel, 0.5)
-        _expect(
+        expect(
             _close(found, wanted, 1e-7),
             f"a single jump of 1 at 1 must give Φ((x - 1)/s) of the {kernel} kernel, s = 0.5.",
         )
@@ -130,11 +114,11 @@ def _pl_ramp(answer: Answer) -> None:
     for kernel in ("logistic", "gaussian"):
         wanted = 0.5 * theory.standard(kernel).ramp((_X - 1) / 0.5)
         found = _ask_pl(answer, PiecewiseLinear((1,), (0,), (1,)), kernel, 0.5)
-        _expect(
+        expect(
             not _close(found, 2 * wanted, 1e-4),
             "r has the unit of x: with z = (x - a)/s it is s times the ramp of scale 1.",
         )
-        _expect(_close(found, wanted, 1e-4), f"a change of slope must give r, the integral of Φ ({kernel}).")
+        expect(_close(found, wanted, 1e-4), f"a change of slope must give r, the integral of Φ ({kernel}).")
 
 
 def _pl_quadrature(answer: Answer) -> None:
@@ -143,7 +127,7 @@ def _pl_quadrature(answer: Answer) -> None:
         for kernel in ("logistic", "gaussian"):
             found = _ask_pl(answer, f, kernel, 0.6)
             wanted = theory.smooth_piecewise_linear(_X, f, kernel, 0.6)
-            _expect(
+            expect(
                 np.abs(found - wanted).max() < 1e-10,
                 f"“{name}” smoothed by the {kernel} kernel is off by {np.abs(found - wanted).max():.2g} at most.",
             )
@@ -154,7 +138,7 @@ def _pl_permuted(answer: Answer) -> None:
     order = (2, 0, 1)
     shuffled = [[values[i] for i in order] for values in (f.knots, f.jumps, f.slopes)]
     found = np.asarray(answer(_X, *shuffled, f.b0, f.m0, "logistic", 0.4), dtype=np.float64)
-    _expect(
+    expect(
         np.abs(found - theory.smooth_piecewise_linear(_X, f, "logistic", 0.4)).max() < 1e-10,
         "the sum over knots does not depend on their order, but your result does.",
     )
@@ -184,9 +168,9 @@ def _gelu(x: Tensor) -> Tensor:
 
 def _ask_kernel(answer: Answer, g: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     kernel = answer(g)
-    _expect(callable(kernel), f"return a function of x, not a {type(kernel).__name__}.")
+    expect(callable(kernel), f"return a function of x, not a {type(kernel).__name__}.")
     found = kernel(x)
-    _expect(
+    expect(
         isinstance(found, Tensor) and found.shape == x.shape,
         "the kernel maps a tensor to one of equal shape.",
     )
@@ -197,12 +181,12 @@ def _ask_kernel(answer: Answer, g: Callable[[Tensor], Tensor], x: Tensor) -> Ten
 def _kernel_softplus(answer: Answer) -> None:
     x = torch.linspace(-6, 6, 25, dtype=torch.float64)
     found = _ask_kernel(answer, _softplus, x)
-    _expect(
+    expect(
         not _close(found, torch.sigmoid(2 * x), 1e-6),
         "that is g′, the smooth step; the kernel is its derivative.",
     )
     wanted = 2 * torch.sigmoid(2 * x) * torch.sigmoid(-2 * x)
-    _expect(
+    expect(
         _close(found, wanted, 1e-6),
         "the kernel of softplus (t = 2) is the logistic density, in its tails too: use autograd, not differences.",
     )
@@ -211,7 +195,7 @@ def _kernel_softplus(answer: Answer) -> None:
 def _kernel_squareplus(answer: Answer) -> None:
     x = torch.linspace(-5, 5, 11, dtype=torch.float64)
     found = _ask_kernel(answer, lambda z: (z + torch.sqrt(z * z + 4)) / 2, x)
-    _expect(
+    expect(
         _close(found, 2 * (x * x + 4) ** -1.5, 1e-8), "the kernel of (x + √(x² + 4))/2 is 2 (x² + 4)^(-3/2)."
     )
 
@@ -219,9 +203,9 @@ def _kernel_squareplus(answer: Answer) -> None:
 def _kernel_signed(answer: Answer) -> None:
     x = torch.linspace(-12, 12, 4801, dtype=torch.float64)
     found = _ask_kernel(answer, _gelu, x)
-    _expect(bool((found < -1e-3).any()), "GELU's kernel is negative for |x| > √2; yours never is.")
+    expect(bool((found < -1e-3).any()), "GELU's kernel is negative for |x| > √2; yours never is.")
     area = float(torch.trapezoid(found, x))
-    _expect(abs(area - 1) < 1e-6, f"GELU's kernel must integrate to 1, yours to {area:.4f}.")
+    expect(abs(area - 1) < 1e-6, f"GELU's kernel must integrate to 1, yours to {area:.4f}.")
 
 
 # ---------------------------------------------------------------- 3: a floor for every x
@@ -238,8 +222,8 @@ def smooth_floor(x: Tensor, t: float) -> Tensor:
 def _floor_half(answer: Answer) -> None:
     k = _tensor([-3, 0, 2, 40])
     for t in (5.0, 20.0):
-        _expect(
-            _near(answer(k + 0.5, t), k),
+        expect(
+            close(answer(k + 0.5, t), k),
             f"at k + 1/2 the smooth floor is k by symmetry; at t = {t:g} yours gives"
             f" {[round(float(v), 3) for v in answer(k + 0.5, t)]} for k = {k.tolist()}.",
         )
@@ -247,7 +231,7 @@ def _floor_half(answer: Answer) -> None:
 
 def _floor_middle(answer: Answer) -> None:
     k = _tensor([-2, 1, 7])
-    _expect(_near(answer(k, 8.0), k - 0.5), "at a whole number k it is the middle of the jump, k - 1/2.")
+    expect(close(answer(k, 8.0), k - 0.5), "at a whole number k it is the middle of the jump, k - 1/2.")
 
 
 def _floor_wide(answer: Answer) -> None:
@@ -255,7 +239,7 @@ def _floor_wide(answer: Answer) -> None:
     for t in (0.7, 1.0, 3.0):
         wanted = theory.fourier_floor(x.numpy(), "logistic", 1 / t, 12)
         off = float(np.abs(answer(x, t).detach().numpy() - wanted).max())
-        _expect(
+        expect(
             off < 1e-9,
             f"at t = {t:g} it is off by {off:.2g}: the window must grow as 37/t, or terms are missing.",
         )
@@ -265,7 +249,7 @@ def _floor_periodic(answer: Answer) -> None:
     x = _tensor([0.1, 0.37, 0.9])
     for shift in (1.0, 250.0, 1e6):
         found, wanted = answer(x + shift, 6.0), answer(x, 6.0) + shift
-        _expect(
+        expect(
             np.abs((found - wanted).detach().numpy()).max() < 1e-6,
             f"g(x + {shift:g}) must be g(x) + {shift:g}: keep the window around x.",
         )
@@ -277,11 +261,11 @@ def _floor_gradient(answer: Answer) -> None:
     steps = np.arange(-30, 31)
     z = 4.0 * (x.detach().numpy()[:, None] - steps)
     wanted = 4.0 * (scipy.special.expit(z) * scipy.special.expit(-z)).sum(axis=1)
-    _expect(
+    expect(
         not _close(found, np.zeros(4), 0.0),
         "its gradient is 0: the floor itself has none, the window's steps have.",
     )
-    _expect(_close(found, wanted, 1e-8), "its gradient must be the sum of the densities around x.")
+    expect(_close(found, wanted, 1e-8), "its gradient must be the sum of the densities around x.")
 
 
 # ---------------------------------------------------------------- 4: how large the error can be
@@ -293,7 +277,7 @@ def lipschitz_error(kernel: str, s: float) -> float:
 
 def _lipschitz_scale(answer: Answer) -> None:
     for kernel in ("logistic", "gaussian", "student"):
-        _expect(
+        expect(
             _close(answer(kernel, 0.5) / answer(kernel, 0.25), 2.0),
             f"the bound is proportional to s ({kernel}).",
         )
@@ -303,11 +287,11 @@ def _lipschitz_measured(answer: Answer) -> None:
     for kernel in ("logistic", "gaussian", "student"):
         measured = float(theory.smooth_piecewise_linear(np.zeros(1), FUNCTIONS["|x|"], kernel, 0.3)[0])
         found = float(answer(kernel, 0.3))
-        _expect(
+        expect(
             not _close(found, measured / 2, 1e-6),
             f"that is the error of ReLU, whose slope changes by 1; |x| changes by 2 ({kernel}).",
         )
-        _expect(
+        expect(
             _close(found, measured, 1e-9),
             f"|x| smoothed by the {kernel} kernel, s = 0.3, is {measured:.6f} at 0, your bound {found:.6f}:"
             " compute E|U|.",
@@ -333,12 +317,12 @@ def _max_above(answer: Answer) -> None:
     a, b = _PAIRS
     for kernel in ("logistic", "gaussian"):
         found = answer(a, b, 0.5, kernel)
-        _expect(found.shape == a.shape, f"one number for each pair is wanted, got {tuple(found.shape)}.")
-        _expect(
+        expect(found.shape == a.shape, f"one number for each pair is wanted, got {tuple(found.shape)}.")
+        expect(
             bool((found >= torch.maximum(a, b) - 1e-12).all()), f"it must be at least the maximum ({kernel})."
         )
-        _expect(
-            _near(answer(a, b, 1e-3, kernel), torch.maximum(a, b), 5e-3),
+        expect(
+            close(answer(a, b, 1e-3, kernel), torch.maximum(a, b), 5e-3),
             f"as s → 0 it must be the maximum ({kernel}).",
         )
 
@@ -347,8 +331,8 @@ def _max_symmetric(answer: Answer) -> None:
     a, b = _PAIRS
     for kernel in ("logistic", "gaussian"):
         found = answer(a, b, 0.5, kernel)
-        _expect(_close(found, answer(b, a, 0.5, kernel)), f"max(a, b) = max(b, a), smoothed too ({kernel}).")
-        _expect(
+        expect(_close(found, answer(b, a, 0.5, kernel)), f"max(a, b) = max(b, a), smoothed too ({kernel}).")
+        expect(
             _close(answer(a + 3, b + 3, 0.5, kernel), found + 3),
             f"adding 3 to both must add 3 to the result ({kernel}).",
         )
@@ -358,7 +342,7 @@ def _max_exact(answer: Answer) -> None:
     a, b = _PAIRS
     for kernel in ("logistic", "gaussian"):
         wanted = b.numpy() + 0.5 * theory.standard(kernel).ramp((a - b).numpy() / 0.5)
-        _expect(
+        expect(
             _close(answer(a, b, 0.5, kernel), wanted),
             f"it must be b + s ρ((a - b)/s) of the {kernel} kernel.",
         )
@@ -366,7 +350,7 @@ def _max_exact(answer: Answer) -> None:
 
 def _max_large(answer: Answer) -> None:
     found = answer(_tensor([1000.0]), _tensor([999.0]), 0.5, "logistic")
-    _expect(
+    expect(
         bool(torch.isfinite(found).all()), "at a = 1000 it overflows: exp(a/s) is not needed, logaddexp is."
     )
 
@@ -376,8 +360,8 @@ def _max_weights(answer: Answer) -> None:
         a, b = (v.clone().requires_grad_() for v in _PAIRS)
         weights = torch.autograd.grad(answer(a, b, 0.5, kernel).sum(), (a, b))
         total = weights[0] + weights[1]
-        _expect(_close(total, np.ones(5)), f"the gradients by a and b must sum to 1 ({kernel}).")
-        _expect(
+        expect(_close(total, np.ones(5)), f"the gradients by a and b must sum to 1 ({kernel}).")
+        expect(
             bool((weights[0] >= -1e-12).all() and (weights[1] >= -1e-12).all()),
             "no gradient may be negative.",
         )
@@ -393,7 +377,7 @@ def l1_errors(t: float) -> tuple[float, float]:
 def _l1_power(answer: Answer) -> None:
     for i, name in enumerate(("Swish", "softplus")):
         ratio = answer(1.0)[i] / answer(2.0)[i]
-        _expect(
+        expect(
             _close(ratio, 4.0),
             f"twice as sharp, and the area between {name} and ReLU falls to a quarter: t⁻².",
         )
@@ -406,7 +390,7 @@ def _l1_measured(answer: Answer) -> None:
         error = theory.smooth_piecewise_linear(x, FUNCTIONS["ReLU"], kernel, 1 / t) - np.maximum(x, 0)
         measured = float(np.trapezoid(np.abs(error), x))
         found = float(answer(t)[i])
-        _expect(
+        expect(
             _close(found, measured, 1e-6),
             f"measured at t = 1.5 for {name}: {measured:.5f}, predicted {found:.5f}.",
         )

@@ -6,22 +6,14 @@ A check tries the reader's function on small inputs and rejects one kind of wron
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sjedu.course import Exercise, WrongAnswer
+from sjedu.course.exercises import Answer, Exercise, WrongAnswer, expect
 from sjedu.p_tuning import theory
-
-Answer: TypeAlias = Callable[..., Any]
-
-
-def _expect(condition: object, reason: str) -> None:
-    if not bool(condition):
-        raise WrongAnswer(reason)
-
 
 # ---------------------------------------------------------------- 1: fill a template
 
@@ -39,17 +31,17 @@ _MASK = 103
 
 def _fill_order(answer: Answer) -> None:
     ids, place = answer([5, _MASK], [7, 8, 9], [6], _MASK, 20)
-    _expect(ids[:1] == [101] and ids[-1:] == [102], "begin with [CLS] = 101 and end with [SEP] = 102.")
-    _expect(
+    expect(ids[:1] == [101] and ids[-1:] == [102], "begin with [CLS] = 101 and end with [SEP] = 102.")
+    expect(
         list(ids) == [101, 5, _MASK, 7, 8, 9, 6, 102],
         "the order is [CLS], before, text, after, [SEP]; there is room for all of it here.",
     )
-    _expect(place == 2, f"the blank stands at position 2 (counted from 0), you returned {place}.")
+    expect(place == 2, f"the blank stands at position 2 (counted from 0), you returned {place}.")
 
 
 def _fill_after(answer: Answer) -> None:
     ids, place = answer([5], [7, 8, 9], [6, _MASK], _MASK, 20)
-    _expect(
+    expect(
         list(ids)[place] == _MASK,
         "right for a blank before the text, wrong for one behind it: look for the blank.",
     )
@@ -57,11 +49,11 @@ def _fill_after(answer: Answer) -> None:
 
 def _fill_truncation(answer: Answer) -> None:
     ids, place = answer([5], list(range(200, 260)), [6, _MASK], _MASK, 16)
-    _expect(len(ids) <= 16, f"max_length is 16; your result has {len(ids)} tokens.")
-    _expect(_MASK in ids, "a long text pushed the blank out: cut the *text*, never the template.")
-    _expect(ids[-1] == 102, "a long text pushed [SEP] out: count the special tokens too.")
-    _expect(len(ids) == 16, f"there is room for 16 tokens, you used {len(ids)}: keep as much text as fits.")
-    _expect(list(ids)[place] == _MASK, "after truncation the returned position is not that of the blank.")
+    expect(len(ids) <= 16, f"max_length is 16; your result has {len(ids)} tokens.")
+    expect(_MASK in ids, "a long text pushed the blank out: cut the *text*, never the template.")
+    expect(ids[-1] == 102, "a long text pushed [SEP] out: count the special tokens too.")
+    expect(len(ids) == 16, f"there is room for 16 tokens, you used {len(ids)}: keep as much text as fits.")
+    expect(list(ids)[place] == _MASK, "after truncation the returned position is not that of the blank.")
 
 
 def _fill_refuse(answer: Answer) -> None:
@@ -90,8 +82,8 @@ def _logits() -> tuple[Tensor, Tensor]:
 def _verbalizer_shape(answer: Answer) -> None:
     logits, places = _logits()
     found = answer(logits, places, [[2], [7]])
-    _expect(isinstance(found, Tensor), "return a torch.Tensor.")
-    _expect(
+    expect(isinstance(found, Tensor), "return a torch.Tensor.")
+    expect(
         found.shape == (3, 2), f"three texts and two classes want the shape (3, 2), got {tuple(found.shape)}."
     )
 
@@ -100,13 +92,13 @@ def _verbalizer_single(answer: Answer) -> None:
     logits, places = _logits()
     found = answer(logits, places, [[2], [7]])
     at_first = logits[:, 1][:, [2, 7]]
-    _expect(
+    expect(
         not torch.allclose(found, at_first),
         "every text has its own blank: `places` differs from text to text.",
     )
     wanted = torch.stack([logits[i, p, [2, 7]] for i, p in enumerate(places.tolist())])
-    _expect(not torch.allclose(found, wanted.softmax(1)), "return logits; the softmax is the loss's affair.")
-    _expect(torch.allclose(found, wanted), "the scores are the logits of the classes' words in the blank.")
+    expect(not torch.allclose(found, wanted.softmax(1)), "return logits; the softmax is the loss's affair.")
+    expect(torch.allclose(found, wanted), "the scores are the logits of the classes' words in the blank.")
 
 
 def _verbalizer_many(answer: Answer) -> None:
@@ -114,12 +106,12 @@ def _verbalizer_many(answer: Answer) -> None:
     found = answer(logits, places, [[2, 3], [7]])
     rows = [logits[i, p] for i, p in enumerate(places.tolist())]
     total = torch.stack([torch.stack([row[2] + row[3], row[7]]) for row in rows])
-    _expect(
+    expect(
         not torch.allclose(found, total),
         "a class with more words must not win by their number: take the mean, not the sum.",
     )
     wanted = torch.stack([torch.stack([(row[2] + row[3]) / 2, row[7]]) for row in rows])
-    _expect(torch.allclose(found, wanted), "the score of a class is the mean of its words' logits.")
+    expect(torch.allclose(found, wanted), "the score of a class is the mean of its words' logits.")
 
 
 # ---------------------------------------------------------------- 3: the stopped gradient
@@ -148,19 +140,19 @@ def _table() -> tuple[Tensor, list[int], Callable[[Tensor], Tensor]]:
 def _rows_shape(answer: Answer) -> None:
     E, rows, loss = _table()
     found = answer(E, rows, loss, 3)
-    _expect(
+    expect(
         isinstance(found, Tensor) and found.shape == E.shape, "return the whole table, with the shape of E."
     )
-    _expect(not found.requires_grad, "return numbers, detached from their history.")
+    expect(not found.requires_grad, "return numbers, detached from their history.")
 
 
 def _rows_learn(answer: Answer) -> None:
     E, rows, loss = _table()
     before = E.clone()
     found = answer(E, rows, loss, 5)
-    _expect(torch.equal(E, before), "you changed the table that you were given: work on a copy.")
-    _expect(not torch.equal(found[rows], E[rows]), "the prompt's rows did not move.")
-    _expect(loss(found) < loss(E), "the loss did not fall: step against the gradient, and zero it each time.")
+    expect(torch.equal(E, before), "you changed the table that you were given: work on a copy.")
+    expect(not torch.equal(found[rows], E[rows]), "the prompt's rows did not move.")
+    expect(loss(found) < loss(E), "the loss did not fall: step against the gradient, and zero it each time.")
 
 
 def _rows_frozen(answer: Answer) -> None:
@@ -169,12 +161,12 @@ def _rows_frozen(answer: Answer) -> None:
     frozen = [row for row in range(len(E)) if row not in rows]
     moved = [row for row in frozen if not torch.equal(found[row], E[row])]
     decayed = torch.tensor(theory.decayed(E[frozen].double().numpy(), 0.1, 0.1, 5), dtype=E.dtype)
-    _expect(
+    expect(
         not (moved and torch.allclose(found[frozen], decayed, atol=1e-5)),
         "the gradient of the other rows is zero, and still they shrank: AdamW decays whatever it is given. Give it"
         " the prompt's rows alone.",
     )
-    _expect(not moved, f"row {moved[:1]} is not the prompt's and must keep every bit.")
+    expect(not moved, f"row {moved[:1]} is not the prompt's and must keep every bit.")
 
 
 # ---------------------------------------------------------------- 4: a prompt encoder
@@ -188,7 +180,7 @@ def prompt_vectors(Z: Tensor, lstm: nn.LSTM | None = None, mlp: nn.Module | None
 def _vectors_plain(answer: Answer) -> None:
     Z = torch.randn(5, 6, generator=torch.Generator().manual_seed(0))
     found = answer(Z)
-    _expect(
+    expect(
         isinstance(found, Tensor) and torch.equal(found, Z), "without LSTM and MLP the vectors are Z itself."
     )
 
@@ -203,29 +195,27 @@ def _modules() -> tuple[Tensor, nn.LSTM, nn.Module]:
 def _vectors_lstm(answer: Answer) -> None:
     Z, lstm, mlp = _modules()
     found = answer(Z, lstm, mlp)
-    _expect(
-        found.shape == (5, 6), f"five tokens of six numbers go in and come out; got {tuple(found.shape)}."
-    )
+    expect(found.shape == (5, 6), f"five tokens of six numbers go in and come out; got {tuple(found.shape)}.")
     apart = torch.cat([mlp(lstm(z[None, None])[0][0]) for z in Z])
-    _expect(
+    expect(
         not torch.allclose(found, apart, atol=1e-6),
         "the LSTM read each token alone. The tokens are one sequence: Z[None] has the shape (1, tokens, dim).",
     )
     turned = mlp(lstm(Z[:, None])[0][:, 0])
-    _expect(
+    expect(
         not torch.allclose(found, turned, atol=1e-6) or torch.allclose(turned, mlp(lstm(Z[None])[0][0])),
         "with batch_first=True the tokens are the *second* axis.",
     )
-    _expect(torch.allclose(found, mlp(lstm(Z[None])[0][0]), atol=1e-6), "the vectors are MLP(LSTM(Z)).")
+    expect(torch.allclose(found, mlp(lstm(Z[None])[0][0]), atol=1e-6), "the vectors are MLP(LSTM(Z)).")
 
 
 def _vectors_gradient(answer: Answer) -> None:
     Z, lstm, mlp = _modules()
     Z.requires_grad_()
     answer(Z, lstm, mlp)[0].sum().backward()
-    _expect(Z.grad is not None, "no gradient reaches Z: do not detach it.")
+    expect(Z.grad is not None, "no gradient reaches Z: do not detach it.")
     assert Z.grad is not None
-    _expect(
+    expect(
         Z.grad[4].abs().max() > 0, "the first vector must depend on the last token of Z, through the LSTM."
     )
 
@@ -249,25 +239,23 @@ def _measurements(templates: int, spread: float) -> tuple[np.ndarray, np.ndarray
 
 def _reported_shape(answer: Answer) -> None:
     found = answer(*_measurements(4, 0.0))
-    _expect(
-        len(found) == 2, "return two numbers: the honest accuracy, and by how much the other is too high."
-    )
+    expect(len(found) == 2, "return two numbers: the honest accuracy, and by how much the other is too high.")
 
 
 def _reported_equal(answer: Answer) -> None:
     validation, test = _measurements(5, 0.0)
     honest, optimism = answer(validation, test)
     wanted = reported_accuracy(validation, test)
-    _expect(
+    expect(
         abs(honest - test.max(axis=1).mean()) > 1e-9,
         "you chose on the test measurements: choose each row's template on `validation`, then look it up in `test`.",
     )
-    _expect(
+    expect(
         abs(honest - validation.max(axis=1).mean()) > 1e-9,
         "what is reported is a *test* accuracy, that of the template chosen on validation.",
     )
-    _expect(abs(honest - wanted[0]) < 1e-9, "choose in every row, and take the mean over the rows.")
-    _expect(
+    expect(abs(honest - wanted[0]) < 1e-9, "choose in every row, and take the mean over the rows.")
+    expect(
         abs(optimism - wanted[1]) < 1e-9,
         "the optimism is the mean of the best test accuracies minus the honest figure.",
     )
@@ -275,7 +263,7 @@ def _reported_equal(answer: Answer) -> None:
 
 def _reported_unequal(answer: Answer) -> None:
     validation, test = _measurements(3, 0.2)
-    _expect(
+    expect(
         np.allclose(answer(validation, test), reported_accuracy(validation, test)),
         "right for templates that are equally good, wrong for others: the best one may differ from row to row.",
     )
@@ -301,24 +289,24 @@ def _counts(answer: Answer, kind: str) -> tuple[int, int]:
 
 def _count_embedding(answer: Answer) -> None:
     found, wanted = _counts(answer, "embedding")
-    _expect(found == wanted, f"six vectors of 16 numbers are {wanted} parameters, not {found}.")
+    expect(found == wanted, f"six vectors of 16 numbers are {wanted} parameters, not {found}.")
 
 
 def _count_mlp(answer: Answer) -> None:
     found, wanted = _counts(answer, "mlp")
-    _expect(found != wanted - 6 * 16, "the table Z is learnt too.")
-    _expect(found != wanted - 3 * 16, "each linear layer has a bias.")
-    _expect(found == wanted, f"three linear layers of width 16 and the table make {wanted}, not {found}.")
+    expect(found != wanted - 6 * 16, "the table Z is learnt too.")
+    expect(found != wanted - 3 * 16, "each linear layer has a bias.")
+    expect(found == wanted, f"three linear layers of width 16 and the table make {wanted}, not {found}.")
 
 
 def _count_lstm(answer: Answer) -> None:
     found, wanted = _counts(answer, "lstm")
     one = 4 * (16 * 16 + 16 * 16 + 2 * 16)
-    _expect(
+    expect(
         found != wanted - one - 4 * (16 * 32 + 16 * 16 + 2 * 16),
         "the LSTM is bidirectional: every layer counts twice.",
     )
-    _expect(
+    expect(
         found == wanted,
         f"got {found}, expected {wanted}: two bidirectional layers (the second reads 2·dim numbers; four gates with"
         " two biases each), then 2·dim → 2·dim → dim, then the table.",

@@ -6,27 +6,16 @@ small inputs and rejects one kind of wrong answer, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sjedu.course import Exercise, WrongAnswer
+from sjedu.course.exercises import Answer, Exercise, close, expect
 from sjedu.roformer_sim import theory
 
-Answer: TypeAlias = Callable[..., Any]
-
-
-def _expect(condition: object, reason: str) -> None:
-    if not bool(condition):
-        raise WrongAnswer(reason)
-
-
-def _close(found: Any, wanted: Any, tolerance: float = 1e-6) -> bool:
-    found, wanted = np.asarray(found, dtype=np.float64), np.asarray(wanted, dtype=np.float64)
-    return found.shape == wanted.shape and bool(np.allclose(found, wanted, rtol=tolerance, atol=tolerance))
+_close = partial(close, absolute=1e-6, relative=1e-6)
 
 
 def _randn(*shape: int, seed: int = 0) -> Tensor:
@@ -44,16 +33,16 @@ def unilm_mask(n_source: int, n_target: int) -> np.ndarray:
 
 def _mask_shape(answer: Answer) -> None:
     mask = np.asarray(answer(3, 2))
-    _expect(mask.shape == (5, 5), f"3 + 2 positions make a 5 x 5 mask; yours has the shape {mask.shape}.")
-    _expect(mask.dtype == bool, f"return True where row i may look at column j, not {mask.dtype} numbers.")
+    expect(mask.shape == (5, 5), f"3 + 2 positions make a 5 x 5 mask; yours has the shape {mask.shape}.")
+    expect(mask.dtype == bool, f"return True where row i may look at column j, not {mask.dtype} numbers.")
 
 
 def _mask_source(answer: Answer) -> None:
     mask = np.asarray(answer(3, 2))
-    _expect(
+    expect(
         mask[:3, :3].all(), "the source is read in both directions: its positions must all see each other."
     )
-    _expect(
+    expect(
         not mask[:3, 3:].any(),
         "a source position sees the target: the sentence vector would know the answer.",
     )
@@ -61,13 +50,13 @@ def _mask_source(answer: Answer) -> None:
 
 def _mask_target(answer: Answer) -> None:
     mask = np.asarray(answer(3, 4))
-    _expect(mask[3:, :3].all(), "every position of the target must see the whole source.")
+    expect(mask[3:, :3].all(), "every position of the target must see the whole source.")
     inner = mask[3:, 3:]
-    _expect(
+    expect(
         not np.triu(inner, 1).any(), "a target position sees a later one: it could copy what it is to guess."
     )
-    _expect(np.diag(inner).all(), "a target position must see itself: it is the token that was written last.")
-    _expect((inner == np.tril(np.ones((4, 4), bool))).all(), "a target position must see all earlier ones.")
+    expect(np.diag(inner).all(), "a target position must see itself: it is the token that was written last.")
+    expect((inner == np.tril(np.ones((4, 4), bool))).all(), "a target position must see all earlier ones.")
 
 
 def _mask_gradient(answer: Answer) -> None:
@@ -77,10 +66,10 @@ def _mask_gradient(answer: Answer) -> None:
     for _ in range(2):  # two layers of attention without weights
         h = h + torch.softmax((h @ h.T).masked_fill(~mask, -torch.inf), dim=-1) @ h
     (gradient,) = torch.autograd.grad(h[:3].sum(), x)
-    _expect(not gradient[3:].any(), "after two layers the source depends on the target.")
+    expect(not gradient[3:].any(), "after two layers the source depends on the target.")
     for sizes in ((1, 0), (1, 3), (4, 0)):
         expected = theory.unilm_mask(*sizes)
-        _expect(
+        expect(
             (np.asarray(answer(*sizes)) == expected).all(), f"wrong for {sizes[0]} and {sizes[1]} positions."
         )
 
@@ -109,7 +98,7 @@ def _reference_contrast(v: Tensor, scale: float, kind: str = "") -> float:
 
 def _contrast_kind(answer: Answer) -> None:
     loss = answer(_randn(6, 3), 20.0)
-    _expect(isinstance(loss, Tensor) and loss.numel() == 1, "return one number as a tensor.")
+    expect(isinstance(loss, Tensor) and loss.numel() == 1, "return one number as a tensor.")
     reasons = {
         "raw": "the vectors are not normalised: similarities are cosines.",
         "diagonal": "each row competes with itself, which it always resembles most: rule the diagonal out (-inf).",
@@ -120,15 +109,15 @@ def _contrast_kind(answer: Answer) -> None:
         v = 2 * _randn(6, 3, seed=seed)
         found = float(answer(v, 20.0))
         for kind, reason in reasons.items():
-            _expect(not _close(found, _reference_contrast(v, 20.0, kind)), reason)
+            expect(not _close(found, _reference_contrast(v, 20.0, kind)), reason)
 
 
 def _contrast_scale(answer: Answer) -> None:
     v = _randn(6, 3)
     found = float(answer(v, 30.0))
-    _expect(not _close(found, _reference_contrast(v, 1.0)), "the scale is not used.")
-    _expect(not _close(found, _reference_contrast(v, 1 / 30)), "the cosines are divided by the scale.")
-    _expect(
+    expect(not _close(found, _reference_contrast(v, 1.0)), "the scale is not used.")
+    expect(not _close(found, _reference_contrast(v, 1 / 30)), "the cosines are divided by the scale.")
+    expect(
         _close(found, _reference_contrast(v, 30.0)),
         "the value is not that of the softmax over all other rows.",
     )
@@ -137,7 +126,7 @@ def _contrast_scale(answer: Answer) -> None:
 def _contrast_order(answer: Answer) -> None:
     v = _randn(6, 3)
     swapped = v[[1, 0, 4, 5, 2, 3]]
-    _expect(
+    expect(
         _close(float(answer(v, 5.0)), float(answer(swapped, 5.0))),
         "the loss changes with the order of the pairs in the batch.",
     )
@@ -158,30 +147,30 @@ def nucleus(probs: np.ndarray, p: float) -> np.ndarray:
 
 def _nucleus_of(answer: Answer, probs: list[float], p: float) -> np.ndarray:
     found = np.asarray(answer(np.array(probs), p), dtype=np.float64)
-    _expect(found.shape == (len(probs),), f"return {len(probs)} probabilities; got the shape {found.shape}.")
+    expect(found.shape == (len(probs),), f"return {len(probs)} probabilities; got the shape {found.shape}.")
     return found
 
 
 def _nucleus_sum(answer: Answer) -> None:
     found = _nucleus_of(answer, [0.5, 0.2, 0.2, 0.1], 0.6)
-    _expect(_close(found.sum(), 1), f"what is kept must be renormalised: it sums to {found.sum():.3g}.")
+    expect(_close(found.sum(), 1), f"what is kept must be renormalised: it sums to {found.sum():.3g}.")
 
 
 def _nucleus_reaches(answer: Answer) -> None:
     found = _nucleus_of(answer, [0.1, 0.5, 0.25, 0.15], 0.6)
-    _expect(found[2] > 0, "the mass of what is kept must *reach* p: 0.5 alone is not 0.6.")
-    _expect(found[3] == 0 == found[0], "more is kept than needed: 0.5 + 0.25 is already more than 0.6.")
-    _expect(_close(found, [0, 2 / 3, 1 / 3, 0]), "what is kept must keep its proportions.")
+    expect(found[2] > 0, "the mass of what is kept must *reach* p: 0.5 alone is not 0.6.")
+    expect(found[3] == 0 == found[0], "more is kept than needed: 0.5 + 0.25 is already more than 0.6.")
+    expect(_close(found, [0, 2 / 3, 1 / 3, 0]), "what is kept must keep its proportions.")
     exact = _nucleus_of(answer, [0.5, 0.25, 0.25], 0.5)
-    _expect(_close(exact, [1, 0, 0]), "0.5 has the mass 0.5: the smallest set for p = 0.5 is one token.")
+    expect(_close(exact, [1, 0, 0]), "0.5 has the mass 0.5: the smallest set for p = 0.5 is one token.")
 
 
 def _nucleus_ends(answer: Answer) -> None:
-    _expect(
+    expect(
         _close(_nucleus_of(answer, [0.3, 0.7], 1e-9), [0, 1]),
         "for p → 0 the most probable token must remain.",
     )
-    _expect(
+    expect(
         _close(_nucleus_of(answer, [0.3, 0.6, 0.1], 1.0), [0.3, 0.6, 0.1]),
         "for p = 1 all tokens must remain.",
     )
@@ -189,7 +178,7 @@ def _nucleus_ends(answer: Answer) -> None:
 
 def _nucleus_ties(answer: Answer) -> None:
     found = _nucleus_of(answer, [0.25, 0.25, 0.25, 0.25], 0.5)
-    _expect(
+    expect(
         (found > 0).sum() == 2,
         f"of four tokens with 0.25 each, two reach p = 0.5; you keep {(found > 0).sum()}. Cut by place, not by value.",
     )
@@ -206,8 +195,8 @@ def distill_loss(u: Tensor, v: Tensor, weight: float = 100.0) -> Tensor:
 def _distill_zero(answer: Answer) -> None:
     u = _randn(6, 4)
     loss = answer(u, u)
-    _expect(isinstance(loss, Tensor) and loss.numel() == 1, "return one number as a tensor.")
-    _expect(
+    expect(isinstance(loss, Tensor) and loss.numel() == 1, "return one number as a tensor.")
+    expect(
         abs(float(loss)) < 1e-9,
         f"a student that equals its teacher must cost nothing, not {float(loss):.3g}.",
     )
@@ -215,16 +204,16 @@ def _distill_zero(answer: Answer) -> None:
 
 def _distill_lengths(answer: Answer) -> None:
     u = _randn(6, 4)
-    _expect(abs(float(answer(u, 3 * u))) < 1e-9, "lengths of vectors must not matter: compare cosines.")
+    expect(abs(float(answer(u, 3 * u))) < 1e-9, "lengths of vectors must not matter: compare cosines.")
 
 
 def _distill_geometry(answer: Answer) -> None:
     u, Q = _randn(6, 4), torch.linalg.qr(_randn(4, 4, seed=1))[0]
-    _expect(
+    expect(
         abs(float(answer(u, u @ Q))) < 1e-9,
         "the student may be turned as a whole: compare cosines *within* the student with those within the teacher.",
     )
-    _expect(
+    expect(
         bool(torch.isfinite(answer(u, _randn(6, 2, seed=2)))),
         "teacher and student may have different numbers of dimensions.",
     )
@@ -234,17 +223,15 @@ def _distill_value(answer: Answer) -> None:
     u, v = _randn(6, 4), _randn(6, 4, seed=3)
     expected = theory.distillation_loss(u.numpy(), v.numpy(), 7.0)
     found = float(answer(u, v, 7.0))
-    _expect(
+    expect(
         not _close(found, 36 * expected),
         "divide by n²: the loss is a mean over pairs, whatever the batch size.",
     )
-    _expect(not _close(found, expected / 7), "the weight λ is missing.")
-    _expect(
+    expect(not _close(found, expected / 7), "the weight λ is missing.")
+    expect(
         not _close(found, 6 / 5 * expected), "the mean is over all n² pairs (i, j), the diagonal included."
     )
-    _expect(
-        _close(found, expected), f"for a random example the loss is {expected:.4f}, yours is {found:.4f}."
-    )
+    expect(_close(found, expected), f"for a random example the loss is {expected:.4f}, yours is {found:.4f}.")
 
 
 # ---------------------------------------------------------------- 5: mining
@@ -275,27 +262,27 @@ _ANSWERS = [
 
 def _mined(answer: Answer, answers: list[list[str]], threshold: float) -> set[frozenset[str]]:
     found = answer(answers, threshold)
-    _expect(isinstance(found, set), f"return a set of pairs, not a {type(found).__name__}.")
+    expect(isinstance(found, set), f"return a set of pairs, not a {type(found).__name__}.")
     return {frozenset(pair) for pair in found}
 
 
 def _mining_across(answer: Answer) -> None:
     found = _mined(answer, [["红烧肉怎么做", "红烧肉怎么烧"], ["我不知道"]], 0.5)
-    _expect(not found, "sentences of *one* answer are no pair: an answer rarely says the same twice.")
+    expect(not found, "sentences of *one* answer are no pair: an answer rarely says the same twice.")
 
 
 def _mining_equal(answer: Answer) -> None:
     found = _mined(answer, [["一样的句子"], ["一样的句子"]], 0.5)
-    _expect(not found, "equal sentences teach nothing: leave them out.")
+    expect(not found, "equal sentences teach nothing: leave them out.")
 
 
 def _mining_counts(answer: Answer) -> None:
     found = _mined(answer, [["哈哈哈哈"], ["哈"]], 0.5)
-    _expect(not found, "count characters as often as they occur: 哈哈哈哈 and 哈 share one of four.")
+    expect(not found, "count characters as often as they occur: 哈哈哈哈 and 哈 share one of four.")
     found = _mined(answer, [["甲乙"], ["丙甲"]], 0.34)
-    _expect(not found, "甲乙 and 丙甲 share 1 of 3 characters, which is below 0.34: divide by the union.")
+    expect(not found, "甲乙 and 丙甲 share 1 of 3 characters, which is below 0.34: divide by the union.")
     found = _mined(answer, [["甲乙"], ["丙甲"]], 1 / 3)
-    _expect(found, "1/3 reaches the threshold 1/3.")
+    expect(found, "1/3 reaches the threshold 1/3.")
 
 
 def _mining_planted(answer: Answer) -> None:
@@ -309,12 +296,12 @@ def _mining_planted(answer: Answer) -> None:
             ("退货要保留发票", "发票要保留才退"),
         )
     }
-    _expect(
+    expect(
         planted <= strict,
         f"at 0.6 all planted pairs should be found; missing {sorted(planted - strict)[:1]}.",
     )
-    _expect(strict == planted, "at 0.6 nothing else should be found.")
-    _expect(loose > strict, "a lower threshold must find more, at the price of wrong pairs.")
+    expect(strict == planted, "at 0.6 nothing else should be found.")
+    expect(loose > strict, "a lower threshold must find more, at the price of wrong pairs.")
 
 
 # ---------------------------------------------------------------- 6: whitening
@@ -336,14 +323,14 @@ def _mixed(n: int = 200, dim: int = 4, seed: int = 0) -> Tensor:
 def _whiten_shape(answer: Answer) -> None:
     for k in (None, 2):
         out = answer(_mixed(), k)
-        _expect(isinstance(out, Tensor), "return a torch.Tensor.")
+        expect(isinstance(out, Tensor), "return a torch.Tensor.")
         wanted = (200, k or 4)
-        _expect(tuple(out.shape) == wanted, f"expected the shape {wanted}, got {tuple(out.shape)}.")
+        expect(tuple(out.shape) == wanted, f"expected the shape {wanted}, got {tuple(out.shape)}.")
 
 
 def _whiten_mean(answer: Answer) -> None:
     out = answer(_mixed())
-    _expect(out.mean(dim=0).abs().max() < 1e-6, "the mean must be 0: subtract it first.")
+    expect(out.mean(dim=0).abs().max() < 1e-6, "the mean must be 0: subtract it first.")
 
 
 def _whiten_covariance(answer: Answer) -> None:
@@ -351,9 +338,9 @@ def _whiten_covariance(answer: Answer) -> None:
         out = answer(_mixed(), k)
         covariance = (out.T @ out / len(out)).numpy()
         off = np.abs(covariance - np.diag(np.diag(covariance))).max()
-        _expect(off < 1e-6, "the columns are still correlated: multiply by the eigenvectors.")
-        _expect(
-            _close(np.diag(covariance), np.ones(len(covariance)), 1e-6),
+        expect(off < 1e-6, "the columns are still correlated: multiply by the eigenvectors.")
+        expect(
+            _close(np.diag(covariance), np.ones(len(covariance))),
             "the variances must be 1: divide by the *root* of the eigenvalues (of the covariance, divided by n).",
         )
 
@@ -362,8 +349,8 @@ def _whiten_truncation(answer: Answer) -> None:
     x = _mixed() * torch.tensor([1.0, 2.0, 3.0, 4.0], dtype=torch.float64)
     mean, W = theory.whitening(x.numpy())
     wanted = np.abs((x.numpy() - mean) @ W[:, :2])
-    _expect(
-        _close(answer(x, 2).abs(), wanted, 1e-6),
+    expect(
+        _close(answer(x, 2).abs(), wanted),
         "keep the k directions of *largest* variance; torch.linalg.eigh puts the smallest first.",
     )
 
@@ -371,8 +358,8 @@ def _whiten_truncation(answer: Answer) -> None:
 def _whiten_singular(answer: Answer) -> None:
     flat = _randn(50, 2) @ _randn(2, 4, seed=1)
     out = answer(flat)
-    _expect(bool(torch.isfinite(out).all()), "vectors in a plane of a larger space give NaN or infinity.")
-    _expect(
+    expect(bool(torch.isfinite(out).all()), "vectors in a plane of a larger space give NaN or infinity.")
+    expect(
         out.shape[1] == 2 and out.abs().max() < 20,
         "these vectors vary in 2 of 4 directions: leave the others out, whose variance is only rounding.",
     )

@@ -6,29 +6,15 @@ one kind of wrong answer, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sjedu.course import Exercise, WrongAnswer
+from sjedu.course.exercises import Answer, Exercise, WrongAnswer, close, expect
 from sjedu.rope_2d import quaternion, theory
 from sjedu.rope_2d.offsets import tie_positions as reference_positions
-
-Answer: TypeAlias = Callable[..., Any]
-
-
-def _expect(condition: object, reason: str) -> None:
-    if not bool(condition):
-        raise WrongAnswer(reason)
-
-
-def _close(found: Any, wanted: Any, tolerance: float = 1e-9) -> bool:
-    found, wanted = np.asarray(found, dtype=np.float64), np.asarray(wanted, dtype=np.float64)
-    return found.shape == wanted.shape and bool(np.allclose(found, wanted, rtol=0, atol=tolerance))
-
 
 # ---------------------------------------------------------------- 0: a warm-up
 
@@ -39,15 +25,15 @@ def neighbours(width: int) -> set[int]:
 
 def _neighbours_eight(answer: Answer) -> None:
     found = answer(8)
-    _expect(isinstance(found, set), f"return a set of numbers, not a {type(found).__name__}.")
-    _expect(0 not in found, "0 is the patch itself, not one of its neighbours.")
-    _expect(found >= {-1, 1}, "the neighbours to the left and right are at -1 and +1.")
-    _expect(found >= {-8, 8}, "one row is 8 numbers: the neighbours above and below are at -8 and +8.")
-    _expect(len(found) == 8, f"a patch has eight neighbours, diagonal ones too; you found {len(found)}.")
+    expect(isinstance(found, set), f"return a set of numbers, not a {type(found).__name__}.")
+    expect(0 not in found, "0 is the patch itself, not one of its neighbours.")
+    expect(found >= {-1, 1}, "the neighbours to the left and right are at -1 and +1.")
+    expect(found >= {-8, 8}, "one row is 8 numbers: the neighbours above and below are at -8 and +8.")
+    expect(len(found) == 8, f"a patch has eight neighbours, diagonal ones too; you found {len(found)}.")
 
 
 def _neighbours_any_width(answer: Answer) -> None:
-    _expect(answer(5) == neighbours(5), "right for width 8, wrong for width 5: the width is an argument.")
+    expect(answer(5) == neighbours(5), "right for width 8, wrong for width 5: the width is an argument.")
 
 
 # ---------------------------------------------------------------- 1: rotate queries by position
@@ -79,14 +65,14 @@ def _vectors(tokens: int = 5, dim: int = 8) -> tuple[Tensor, Tensor, Tensor]:
 def _rope2d_shape(answer: Answer) -> None:
     q, xy, freqs = _vectors()
     out = answer(q, xy, freqs)
-    _expect(isinstance(out, Tensor), "return a torch.Tensor.")
-    _expect(out.shape == q.shape, f"q has the shape {tuple(q.shape)}; your result has {tuple(out.shape)}.")
+    expect(isinstance(out, Tensor), "return a torch.Tensor.")
+    expect(out.shape == q.shape, f"q has the shape {tuple(q.shape)}; your result has {tuple(out.shape)}.")
 
 
 def _rope2d_origin(answer: Answer) -> None:
     q, xy, freqs = _vectors()
-    _expect(
-        _close(answer(q, torch.zeros_like(xy), freqs), q, SIX_DIGITS),
+    expect(
+        close(answer(q, torch.zeros_like(xy), freqs), q, SIX_DIGITS),
         "at the position (0, 0) nothing may be turned.",
     )
 
@@ -94,8 +80,8 @@ def _rope2d_origin(answer: Answer) -> None:
 def _rope2d_norm(answer: Answer) -> None:
     q, xy, freqs = _vectors()
     before, after = q.norm(dim=-1), answer(q, xy, freqs).norm(dim=-1)
-    _expect(
-        _close(after, before, SIX_DIGITS),
+    expect(
+        close(after, before, SIX_DIGITS),
         "the length of the vectors is not kept: check the signs of the two sines.",
     )
 
@@ -103,8 +89,8 @@ def _rope2d_norm(answer: Answer) -> None:
 def _rope2d_halves(answer: Answer) -> None:
     q, xy, freqs = _vectors()
     down = answer(q, xy * torch.tensor([1.0, 0.0]), freqs)
-    _expect(
-        _close(down[:, 4:], q[:, 4:], SIX_DIGITS),
+    expect(
+        close(down[:, 4:], q[:, 4:], SIX_DIGITS),
         "a move along x turned the second half of the vector, whose frequencies have no x part: use ω·p.",
     )
 
@@ -114,11 +100,11 @@ def _rope2d_matrix(answer: Answer) -> None:
     wanted = [theory.rope_matrix(p, freqs.numpy()) @ v for p, v in zip(xy.numpy(), q.numpy(), strict=True)]
     inverse = [theory.rope_matrix(-p, freqs.numpy()) @ v for p, v in zip(xy.numpy(), q.numpy(), strict=True)]
     out = answer(q, xy, freqs)
-    _expect(
-        not _close(out, inverse, SIX_DIGITS), "the pairs turn the wrong way: (a cos - b sin, a sin + b cos)."
+    expect(
+        not close(out, inverse, SIX_DIGITS), "the pairs turn the wrong way: (a cos - b sin, a sin + b cos)."
     )
-    _expect(
-        _close(out, wanted, SIX_DIGITS),
+    expect(
+        close(out, wanted, SIX_DIGITS),
         "the result is not that of the block matrix diag(R(ω₁·p), R(ω₂·p), ...).",
     )
 
@@ -130,8 +116,8 @@ def _rope2d_relativity(answer: Answer) -> None:
         turned: Tensor = answer(q, xy + torch.tensor(shift, dtype=xy.dtype), freqs)
         return turned @ turned.T
 
-    _expect(
-        _close(logits((0.0, 0.0)), logits((3.0, -7.0)), 10 * SIX_DIGITS),
+    expect(
+        close(logits((0.0, 0.0)), logits((3.0, -7.0)), 10 * SIX_DIGITS),
         "moving all positions by (3, -7) changed the logits.",
     )
 
@@ -140,8 +126,8 @@ def _rope2d_layouts(answer: Answer) -> None:
     q, xy, freqs = _vectors()
     order = theory.half_order(q.shape[-1])
     half, permuted = answer(q[:, order], xy, freqs, "half"), answer(q, xy, freqs, "interleaved")[:, order]
-    _expect(
-        _close(half, permuted, SIX_DIGITS),
+    expect(
+        close(half, permuted, SIX_DIGITS),
         'the layouts must be permutations of each other: "half" pairs coordinate k with k + dim/2.',
     )
 
@@ -149,12 +135,12 @@ def _rope2d_layouts(answer: Answer) -> None:
 def _rope2d_dtype(answer: Answer) -> None:
     q, xy, freqs = _vectors()
     out = answer(q.bfloat16(), xy, freqs)
-    _expect(out.dtype == torch.bfloat16, f"q is bfloat16; your result is {out.dtype}: return q's dtype.")
+    expect(out.dtype == torch.bfloat16, f"q is bfloat16; your result is {out.dtype}: return q's dtype.")
     far = xy + 1000
     error = (
         (answer(q.bfloat16(), far, freqs).double() - answer(q.bfloat16().double(), far, freqs)).abs().max()
     )
-    _expect(error < 0.05, "the angles were computed in bfloat16: at position 1000 they are off by radians.")
+    expect(error < 0.05, "the angles were computed in bfloat16: at position 1000 they are off by radians.")
 
 
 # ---------------------------------------------------------------- 2: the commuting family
@@ -172,7 +158,7 @@ def _family(answer: Answer) -> list[tuple[np.ndarray, np.ndarray, tuple[float, f
     pairs = []
     for chosen in parameters:
         B1, B2 = (np.asarray(B, dtype=np.float64) for B in answer(*chosen))
-        _expect(
+        expect(
             B1.shape == B2.shape == (4, 4), f"two 4 x 4 matrices are wanted, got {B1.shape} and {B2.shape}."
         )
         pairs.append((B1, B2, chosen))
@@ -182,13 +168,13 @@ def _family(answer: Answer) -> list[tuple[np.ndarray, np.ndarray, tuple[float, f
 def _pair_antisymmetric(answer: Answer) -> None:
     for B1, B2, _ in _family(answer):
         for name, B in (("B1", B1), ("B2", B2)):
-            _expect(_close(B, -B.T), f"{name} is not antisymmetric: {name}ᵀ must be -{name}.")
+            expect(close(B, -B.T), f"{name} is not antisymmetric: {name}ᵀ must be -{name}.")
 
 
 def _pair_commutes(answer: Answer) -> None:
     for B1, B2, (b, c, f) in _family(answer):
         failure = np.abs(B1 @ B2 - B2 @ B1).max()
-        _expect(
+        expect(
             failure < 1e-12,
             f"for b = {b:g}, c = {c:g}, f = {f:g} they do not commute (largest entry of B1 B2 - B2 B1: {failure:.2g});"
             " section 2.5 found d = cf and e = -bf.",
@@ -199,8 +185,8 @@ def _pair_frequencies(answer: Answer) -> None:
     for B1, B2, (b, c, f) in _family(answer):
         w = np.sqrt(1 + b**2 + c**2)
         found = [float(np.abs(np.linalg.eigvals(B)).max()) for B in (B1, B2)]
-        _expect(
-            _close(found, [w, abs(f) * w], 1e-6),
+        expect(
+            close(found, [w, abs(f) * w], 1e-6),
             f"for b = {b:g}, c = {c:g}, f = {f:g} the frequencies must be w = {w:.3f} and |f| w = {abs(f) * w:.3f}, got"
             f" {found[0]:.3f} and {found[1]:.3f}: B1 = (1, b, c, 0, 0, 0), B2 = (0, 0, 0, d, e, f).",
         )
@@ -233,20 +219,20 @@ def _hidden_pair(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _blocks_orthogonal(answer: Answer) -> None:
     B1, B2, _ = _hidden_pair()
     Q = np.asarray(answer(B1, B2)[0])
-    _expect(Q.shape == (6, 6), f"Q must be 6 x 6, got {Q.shape}.")
-    _expect(_close(Q.T @ Q, np.eye(6)), "Q is not orthogonal: scale the real and imaginary parts by √2.")
+    expect(Q.shape == (6, 6), f"Q must be 6 x 6, got {Q.shape}.")
+    expect(close(Q.T @ Q, np.eye(6)), "Q is not orthogonal: scale the real and imaginary parts by √2.")
 
 
 def _blocks_rebuild(answer: Answer) -> None:
     for seed in range(3):
         B1, B2, _ = _hidden_pair(seed)
         Q, omegas = (np.asarray(part) for part in answer(B1, B2))
-        _expect(omegas.shape == (3, 2), f"one frequency vector a pair is wanted, (3, 2); got {omegas.shape}.")
+        expect(omegas.shape == (3, 2), f"one frequency vector a pair is wanted, (3, 2); got {omegas.shape}.")
         turn = np.array([[0.0, -1.0], [1.0, 0.0]])
         for name, B, w in (("B1", B1, omegas[:, 0]), ("B2", B2, omegas[:, 1])):
             rebuilt = Q @ np.kron(np.diag(w), turn) @ Q.T
-            _expect(
-                _close(rebuilt, B, 1e-7),
+            expect(
+                close(rebuilt, B, 1e-7),
                 f"Q diag(ω J) Qᵀ is not {name}: take both columns of ω from the same basis, with their signs.",
             )
 
@@ -273,29 +259,29 @@ def collisions(omegas: np.ndarray, N: int) -> set[tuple[int, int]]:
 
 def _collisions_of(answer: Answer, omegas: Any, N: int) -> set[tuple[int, int]]:
     found = answer(np.asarray(omegas, dtype=np.float64), N)
-    _expect(isinstance(found, set), f"return a set of pairs (x, y), not a {type(found).__name__}.")
+    expect(isinstance(found, set), f"return a set of pairs (x, y), not a {type(found).__name__}.")
     return {(int(x), int(y)) for x, y in found}
 
 
 def _collisions_zero(answer: Answer) -> None:
     found = _collisions_of(answer, np.eye(2), 3)
-    _expect((0, 0) not in found, "(0, 0) is no collision: leave it out.")
+    expect((0, 0) not in found, "(0, 0) is no collision: leave it out.")
 
 
 def _collisions_axial(answer: Answer) -> None:
     found = _collisions_of(answer, np.eye(2) * np.pi / 3, 7)
     wanted = {(x, y) for x in (-6, 0, 6) for y in (-6, 0, 6)} - {(0, 0)}
     missed, extra = sorted(wanted - found), sorted(found - wanted)
-    _expect(
+    expect(
         not missed, f"θ = π/3 repeats after 6 steps, but {missed[:1]} was not found: angles count modulo 2π."
     )
-    _expect(not extra, f"{extra[:1]} is no collision for θ = π/3: *all* angles must be multiples of 2π.")
+    expect(not extra, f"{extra[:1]} is no collision for θ = π/3: *all* angles must be multiples of 2π.")
 
 
 def _collisions_flattened(answer: Answer) -> None:
     found = _collisions_of(answer, [[0.5, 0.1]], 6)
     wanted = {(k, -5 * k) for k in (-1, 1)}
-    _expect(found == wanted, f"flattened at width 5, (1, -5) looks like (0, 0); found {sorted(found)[:3]}.")
+    expect(found == wanted, f"flattened at width 5, (1, -5) looks like (0, 0); found {sorted(found)[:3]}.")
 
 
 # ---------------------------------------------------------------- 5: quaternions from both sides
@@ -314,22 +300,22 @@ def sandwich(q: np.ndarray, x: float, y: float, theta: float) -> np.ndarray:
 
 def _as_matrix(answer: Answer, x: float, y: float, theta: float) -> np.ndarray:
     columns = [np.asarray(answer(unit, x, y, theta), dtype=np.float64) for unit in np.eye(4)]
-    _expect(
+    expect(
         all(column.shape == (4,) for column in columns), "return four numbers: the parts of 1, i, j and k."
     )
     return np.stack(columns, axis=1)
 
 
 def _sandwich_identity(answer: Answer) -> None:
-    _expect(
-        _close(_as_matrix(answer, 0.0, 0.0, 0.3), np.eye(4)), "at (0, 0) the quaternion must stay as it is."
+    expect(
+        close(_as_matrix(answer, 0.0, 0.0, 0.3), np.eye(4)), "at (0, 0) the quaternion must stay as it is."
     )
 
 
 def _sandwich_relativity(answer: Answer) -> None:
     M = [_as_matrix(answer, *p, 0.7) for p in ((1.0, 2.0), (-0.5, 3.0), (-1.5, 1.0))]
-    _expect(
-        _close(M[0].T @ M[1], M[2]),
+    expect(
+        close(M[0].T @ M[1], M[2]),
         "relativity fails: both factors on one side do not commute. One belongs on each side of q.",
     )
 
@@ -338,9 +324,9 @@ def _sandwich_exact(answer: Answer) -> None:
     wanted = quaternion.two_sided_rotation(1.0, 2.0, 0.7)
     found = _as_matrix(answer, 1.0, 2.0, 0.7)
     mirrored = quaternion.two_sided_rotation(2.0, 1.0, 0.7)
-    _expect(not _close(found, mirrored), "x belongs to i on the left, y to j on the right.")
-    _expect(
-        _close(found, wanted), "the result is not e^(xθi) q e^(yθj): check the table ij = k, jk = i, ki = j."
+    expect(not close(found, mirrored), "x belongs to i on the left, y to j on the right.")
+    expect(
+        close(found, wanted), "the result is not e^(xθi) q e^(yθj): check the table ij = k, jk = i, ki = j."
     )
 
 
@@ -362,11 +348,11 @@ def tie_positions(L: int, w: int, h: int, kind: str = "tie") -> np.ndarray:
 
 def _tie_text(answer: Answer) -> None:
     found = np.asarray(answer(4, 3, 2, "tie"), dtype=np.float64)
-    _expect(
+    expect(
         found.shape == (4 + 6 + 1, 2), f"4 + 3·2 + 1 positions of 2 numbers are wanted, got {found.shape}."
     )
-    _expect(
-        _close(found[:4], [(n, n) for n in (1, 2, 3, 4)]),
+    expect(
+        close(found[:4], [(n, n) for n in (1, 2, 3, 4)]),
         "text token n stands at (n, n), so that text is 1-D.",
     )
 
@@ -374,8 +360,8 @@ def _tie_text(answer: Answer) -> None:
 def _tie_symmetry(answer: Answer) -> None:
     for kind in ("tie", "tv"):
         text, *image, after = np.asarray(answer(3, 4, 2, kind), dtype=np.float64)[2:]
-        _expect(
-            _close(image[0] - text, after - image[-1]),
+        expect(
+            close(image[0] - text, after - image[-1]),
             f'for kind "{kind}" the step from the last word into the image, {(image[0] - text).tolist()}, is not the step'
             f" out of it, {(after - image[-1]).tolist()}.",
         )
@@ -384,8 +370,8 @@ def _tie_symmetry(answer: Answer) -> None:
 def _tie_exact(answer: Answer) -> None:
     for kind in ("tie", "tv"):
         wanted = reference_positions(2, 3, 2, kind)
-        _expect(
-            _close(answer(2, 3, 2, kind), wanted),
+        expect(
+            close(answer(2, 3, 2, kind), wanted),
             f'for kind "{kind}" the patches are not where they should be: i counts rows up to h, j columns up to w.',
         )
 

@@ -6,26 +6,13 @@ the reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import scipy.stats
 
-from sjedu.course import Exercise, WrongAnswer
+from sjedu.course.exercises import Answer, Exercise, WrongAnswer, close, expect
 from sjedu.supervised_similarity import theory
-
-Answer: TypeAlias = Callable[..., Any]
-
-
-def _expect(condition: object, reason: str) -> None:
-    if not bool(condition):
-        raise WrongAnswer(reason)
-
-
-def _close(found: Any, wanted: Any, tolerance: float = 1e-9) -> bool:
-    found, wanted = np.asarray(found, dtype=np.float64), np.asarray(wanted, dtype=np.float64)
-    return found.shape == wanted.shape and bool(np.allclose(found, wanted, rtol=0, atol=tolerance))
 
 
 def _refuses(reason: str, answer: Answer, *arguments: Any) -> None:
@@ -59,13 +46,13 @@ def _loss_values(answer: Answer) -> None:
         for t in (1, 0):
             for c in _COSINES:
                 found = answer(c, t, kind)
-                _expect(
+                expect(
                     isinstance(found, tuple) and len(found) == 2,
                     "return two numbers: the loss and its derivative by c.",
                 )
                 wanted = theory.cosine_loss_value(kind, c, t)
-                _expect(
-                    _close(found[0], wanted),
+                expect(
+                    close(found[0], wanted),
                     f"{kind}, t = {t}, c = {c}: the loss is {wanted:.4g}, yours is {float(found[0]):.4g}.",
                 )
 
@@ -78,12 +65,12 @@ def _loss_slopes(answer: Answer) -> None:
                 above, below = (theory.cosine_loss_value(kind, c + d, t) for d in (step, -step))
                 wanted = (above - below) / (2 * step)
                 found = float(answer(c, t, kind)[1])
-                _expect(
-                    not _close(found, -wanted, 1e-5) or _close(wanted, 0, 1e-5),
+                expect(
+                    not close(found, -wanted, 1e-5) or close(wanted, 0, 1e-5),
                     f"{kind}, t = {t}, c = {c}: your derivative has the wrong sign.",
                 )
-                _expect(
-                    _close(found, wanted, 1e-5),
+                expect(
+                    close(found, wanted, 1e-5),
                     f"{kind}, t = {t}, c = {c}: the derivative is {wanted:.4g}, yours is {found:.4g}.",
                 )
 
@@ -112,38 +99,38 @@ def _head_inputs() -> tuple[np.ndarray, ...]:
 
 def _head_shape(answer: Answer) -> None:
     found = np.asarray(answer(*_head_inputs()))
-    _expect(found.shape == (5,), f"five pairs have five scores, shape (5,); yours has {found.shape}.")
+    expect(found.shape == (5,), f"five pairs have five scores, shape (5,); yours has {found.shape}.")
 
 
 def _head_parts(answer: Answer) -> None:
     u, v, w1, w2, w3 = _head_inputs()
     zero = np.zeros(3)
     third = answer(u, v, zero, zero, w3)
-    _expect(
-        not _close(third, (u - v) @ w3),
+    expect(
+        not close(third, (u - v) @ w3),
         "the third part is |u - v|, coordinate by coordinate; you left out | |.",
     )
-    _expect(not _close(third, (u - v) ** 2 @ w3), "the third part is |u - v|, not its square.")
-    _expect(_close(third, np.abs(u - v) @ w3), "with w1 = w2 = 0 the score is ⟨|u - v|, w3⟩.")
-    _expect(_close(answer(u, v, w1, zero, zero), u @ w1), "w1 belongs to u.")
-    _expect(_close(answer(u, v, zero, w2, zero), v @ w2), "w2 belongs to v.")
+    expect(not close(third, (u - v) ** 2 @ w3), "the third part is |u - v|, not its square.")
+    expect(close(third, np.abs(u - v) @ w3), "with w1 = w2 = 0 the score is ⟨|u - v|, w3⟩.")
+    expect(close(answer(u, v, w1, zero, zero), u @ w1), "w1 belongs to u.")
+    expect(close(answer(u, v, zero, w2, zero), v @ w2), "w2 belongs to v.")
 
 
 def _head_symmetric(answer: Answer) -> None:
     u, v, w1, w2, w3 = _head_inputs()
     plain, swapped = answer(u, v, w1, w2, w3), answer(v, u, w1, w2, w3)
-    _expect(not _close(plain, swapped), "with symmetric=False the order must count, as w1 and w2 differ.")
+    expect(not close(plain, swapped), "with symmetric=False the order must count, as w1 and w2 differ.")
     found = answer(u, v, w1, w2, w3, symmetric=True)
-    _expect(
-        _close(found, answer(v, u, w1, w2, w3, symmetric=True)),
+    expect(
+        close(found, answer(v, u, w1, w2, w3, symmetric=True)),
         "with symmetric=True the score of (v, u) must be that of (u, v).",
     )
-    _expect(
-        not _close(found, np.abs(u - v) @ w3),
+    expect(
+        not close(found, np.abs(u - v) @ w3),
         "symmetric does not mean without u and v: the topic score must stay.",
     )
-    _expect(
-        _close(found, (np.asarray(plain) + np.asarray(swapped)) / 2),
+    expect(
+        close(found, (np.asarray(plain) + np.asarray(swapped)) / 2),
         "the symmetric score is the mean over both orders: w1 and w2 become (w1 + w2)/2.",
     )
 
@@ -163,29 +150,29 @@ def mean_cosine(vectors: np.ndarray) -> tuple[float, float]:
 def _mean_of_pairs(answer: Answer) -> None:
     vectors = np.array([[2.0, 0.0], [0.0, 3.0], [-1.0, 0.0]])
     mean, _ = answer(vectors)
-    _expect(not _close(mean, 1 / 9), "leave the pairs of a vector with itself out of the mean.")
-    _expect(
-        not _close(mean, np.mean([vectors[i] @ vectors[j] for i in range(3) for j in range(i)])),
+    expect(not close(mean, 1 / 9), "leave the pairs of a vector with itself out of the mean.")
+    expect(
+        not close(mean, np.mean([vectors[i] @ vectors[j] for i in range(3) for j in range(i)])),
         "these are inner products, not cosines: divide by the lengths.",
     )
-    _expect(_close(mean, -1 / 3), f"the cosines are 0, −1 and 0, mean −1/3; yours is {float(mean):.4g}.")
+    expect(close(mean, -1 / 3), f"the cosines are 0, −1 and 0, mean −1/3; yours is {float(mean):.4g}.")
 
 
 def _mean_bound(answer: Answer) -> None:
     for n in (2, 5, 9):
         mean, bound = answer(theory.simplex(n))
-        _expect(
-            not _close(bound, -1 / n) or n < 2, "the sum has n(n − 1) terms, not n²: the bound is not −1/n."
+        expect(
+            not close(bound, -1 / n) or n < 2, "the sum has n(n − 1) terms, not n²: the bound is not −1/n."
         )
-        _expect(
-            not _close(bound, -1) or n == 2,
+        expect(
+            not close(bound, -1) or n == 2,
             "−1 can be had by two vectors only: three cannot all be opposite.",
         )
-        _expect(
-            _close(bound, -1 / (n - 1)),
+        expect(
+            close(bound, -1 / (n - 1)),
             f"for n = {n} the bound is {-1 / (n - 1):.4g}, yours is {float(bound):.4g}.",
         )
-        _expect(_close(mean, bound), "the corners of a simplex reach the bound: your mean cosine does not.")
+        expect(close(mean, bound), "the corners of a simplex reach the bound: your mean cosine does not.")
 
 
 def _mean_refuses(answer: Answer) -> None:
@@ -206,19 +193,17 @@ def cosent(cosines: np.ndarray, labels: np.ndarray, scale: float = 20.0) -> floa
 def _cosent_value(answer: Answer) -> None:
     cosines, labels = np.array([0.3, 0.1, 0.2]), np.array([1, 0, 0])
     found, wanted = float(answer(cosines, labels, 5.0)), theory.cosent(cosines, labels, 5.0)
-    _expect(
-        not _close(found, theory.cosent(-cosines, labels, 5.0)),
+    expect(
+        not close(found, theory.cosent(-cosines, labels, 5.0)),
         "the signs are exchanged: a pair of the *lower* label is to have the lower cosine.",
     )
     # With ties come three gaps of 0, of each pair with itself, and ±0.1 between the two equal ones.
-    _expect(
-        not _close(np.exp(found), np.exp(wanted) + 3 + 2 * np.cosh(0.5)),
+    expect(
+        not close(np.exp(found), np.exp(wanted) + 3 + 2 * np.cosh(0.5)),
         "pairs with equal labels are not to be ordered: only label_i > label_j counts.",
     )
-    _expect(not _close(found, np.log(np.exp(wanted) - 1)), "you left out the 1 inside of the logarithm.")
-    _expect(
-        _close(found, wanted), f"for three pairs at λ = 5 the loss is {wanted:.4f}, yours is {found:.4f}."
-    )
+    expect(not close(found, np.log(np.exp(wanted) - 1)), "you left out the 1 inside of the logarithm.")
+    expect(close(found, wanted), f"for three pairs at λ = 5 the loss is {wanted:.4f}, yours is {found:.4f}.")
 
 
 def _cosent_brute_force(answer: Answer) -> None:
@@ -226,8 +211,8 @@ def _cosent_brute_force(answer: Answer) -> None:
     for classes in (2, 4):
         cosines, labels = rng.uniform(-1, 1, 12), rng.integers(0, classes, 12)
         found, wanted = float(answer(cosines, labels)), theory.cosent(cosines, labels)
-        _expect(
-            _close(found, wanted, 1e-8),
+        expect(
+            close(found, wanted, 1e-8),
             f"with {classes} labels the loss is {wanted:.4f}, yours is {found:.4f}.",
         )
 
@@ -235,8 +220,8 @@ def _cosent_brute_force(answer: Answer) -> None:
 def _cosent_order(answer: Answer) -> None:
     cosines, labels = np.array([0.9, 0.1, 0.5, 0.4]), np.array([0, 1, 2, 1])
     found = [float(answer(cosines, relabelled)) for relabelled in (labels, 10 * labels - 3, labels**3)]
-    _expect(
-        _close(found, found[0] * np.ones(3)),
+    expect(
+        close(found, found[0] * np.ones(3)),
         "relabelling 0, 1, 2 as −3, 7, 17 or as 0, 1, 8 changed the loss: only the order of labels may count.",
     )
 
@@ -245,12 +230,12 @@ def _cosent_large(answer: Answer) -> None:
     cosines, labels = np.array([-1.0, 1.0, 0.0]), np.array([1, 0, 1])
     with np.errstate(all="ignore"):
         found = float(answer(cosines, labels, 1e5))
-    _expect(
+    expect(
         np.isfinite(found),
         "λ = 100000 overflows: take the largest exponent out of the sum (logsumexp). In the limit the loss is λ times "
         "the worst gap.",
     )
-    _expect(_close(found / 1e5, 2.0, 1e-4), "for λ → ∞ the loss over λ must become the worst gap, here 2.")
+    expect(close(found / 1e5, 2.0, 1e-4), "for λ → ∞ the loss over λ must become the worst gap, here 2.")
 
 
 # ---------------------------------------------------------------- 5: Spearman
@@ -274,11 +259,11 @@ def _spearman_untied(answer: Answer) -> None:
     a, b = rng.normal(size=(2, 20))
     wanted = float(scipy.stats.spearmanr(a, b).statistic)
     found = float(answer(a, b))
-    _expect(
-        not _close(found, np.corrcoef(a, b)[0, 1], 1e-6),
+    expect(
+        not close(found, np.corrcoef(a, b)[0, 1], 1e-6),
         "this is Pearson's correlation of the values: rank them first.",
     )
-    _expect(_close(found, wanted, 1e-9), f"without ties: SciPy says {wanted:.4f}, you say {found:.4f}.")
+    expect(close(found, wanted, 1e-9), f"without ties: SciPy says {wanted:.4f}, you say {found:.4f}.")
 
 
 def _spearman_ties(answer: Answer) -> None:
@@ -286,8 +271,8 @@ def _spearman_ties(answer: Answer) -> None:
     for classes in (2, 4):
         a, b = rng.normal(size=30), rng.integers(0, classes, 30).astype(float)
         wanted, found = float(scipy.stats.spearmanr(a, b).statistic), float(answer(a, b))
-        _expect(
-            _close(found, wanted, 1e-9),
+        expect(
+            close(found, wanted, 1e-9),
             f"labels of {classes} kinds are full of ties: SciPy says {wanted:.4f}, you say {found:.4f}. Equal values"
             " share the mean of their ranks (and 1 − 6Σd²/(n³ − n) holds without ties only).",
         )
@@ -330,11 +315,11 @@ def _labelled(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def _interval_order(answer: Answer) -> None:
     scores, labels = _labelled(80, 0)
     found = answer(scores, labels)
-    _expect(isinstance(found, tuple) and len(found) == 2, "return two numbers: the lower and the upper end.")
+    expect(isinstance(found, tuple) and len(found) == 2, "return two numbers: the lower and the upper end.")
     low, high = map(float, found)
     value = float(scipy.stats.spearmanr(scores, labels).statistic)
-    _expect(low < high, "the interval has no width: draw pairs *with* replacement.")
-    _expect(
+    expect(low < high, "the interval has no width: draw pairs *with* replacement.")
+    expect(
         low < value < high,
         f"the figure itself, {value:.2f}, is not in [{low:.2f}, {high:.2f}]: a score and its label must be drawn together.",
     )
@@ -343,13 +328,13 @@ def _interval_order(answer: Answer) -> None:
 def _interval_width(answer: Answer) -> None:
     scores, labels = _labelled(80, 1)
     widths = [float(np.diff(answer(scores, labels, 400, level, 0))[0]) for level in (0.5, 0.95)]
-    _expect(
+    expect(
         widths[0] < 0.6 * widths[1],
         "half of the resamples must give a much narrower interval than 95 % of them.",
     )
     many = _labelled(720, 1)
     ratio = float(np.diff(answer(*many, 400, 0.95, 0))[0]) / widths[1]
-    _expect(
+    expect(
         0.2 < ratio < 0.5,
         f"nine times the pairs: a third of the width is expected, yours is {ratio:.2f} of it.",
     )
@@ -361,7 +346,7 @@ def _interval_coverage(answer: Answer) -> None:
     for seed in range(60):
         low, high = answer(*_labelled(60, 100 + seed), 100, 0.9, seed)
         hits += low <= truth <= high
-    _expect(
+    expect(
         46 <= hits <= 59,
         f"of 60 intervals of 90 %, about 54 should hold the true value; yours hold it {hits} times.",
     )

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import scipy.special
@@ -17,15 +16,8 @@ import scipy.stats
 import torch
 from torch import Tensor
 
-from sjedu.course import Exercise, WrongAnswer
+from sjedu.course.exercises import Answer, Exercise, WrongAnswer, expect
 from sjedu.vmf_vae import bessel, theory
-
-Answer: TypeAlias = Callable[..., Any]
-
-
-def _expect(condition: object, reason: str) -> None:
-    if not bool(condition):
-        raise WrongAnswer(reason)
 
 
 def _number(value: Any, what: str) -> float:
@@ -59,15 +51,15 @@ def _normalizer_uniform(answer: Answer) -> None:
     for d in (2, 3, 10):
         found = _number(answer(d, 0.0), "log C")
         wanted = -float(theory.log_sphere_area(d))
-        _expect(
+        expect(
             math.isfinite(found),
             f"for d = {d}, κ = 0 it is {found}: the law is uniform there, treat κ = 0 apart.",
         )
-        _expect(
+        expect(
             not abs(found + wanted) < 1e-9 or abs(found - wanted) < 1e-9,
             "the sign is wrong: return log C = -log Z, which for κ = 0 is minus the logarithm of the area.",
         )
-        _expect(
+        expect(
             abs(found - wanted) < 1e-9,
             f"for d = {d}, κ = 0 the density is one over the area: log C = {wanted:.6f}, you have {found:.6f}.",
         )
@@ -77,7 +69,7 @@ def _normalizer_three(answer: Answer) -> None:
     for kappa in (0.5, 20.0):
         wanted = math.log(kappa / (4 * math.pi * math.sinh(kappa)))
         found = _number(answer(3, kappa), "log C")
-        _expect(
+        expect(
             abs(found - wanted) < 1e-9,
             f"in d = 3, C = κ / (4π sinh κ): for κ = {kappa:g} log C is {wanted:.9f}, you have {found:.9f}.",
         )
@@ -87,12 +79,12 @@ def _normalizer_range(answer: Answer) -> None:
     for d, kappa in ((2, 1e-6), (482, 10.0), (5000, 1.0), (64, 1e6), (4096, 1e4)):
         wanted = -float(bessel.log_normalizer(d, kappa))
         found = _number(answer(d, kappa), "log C")
-        _expect(
+        expect(
             math.isfinite(found),
             f"for d = {d}, κ = {kappa:g} you have {found}: the Bessel function under- or overflows. Work with logarithms,"
             " less the largest.",
         )
-        _expect(
+        expect(
             abs(found - wanted) <= 1e-9 * max(1, abs(wanted)),
             f"for d = {d}, κ = {kappa:g} log C is {wanted:.9g}, you have {found:.9g}.",
         )
@@ -129,7 +121,7 @@ def kl_vmf_uniform(d: int, kappa: float) -> float:
 
 def _kl_zero(answer: Answer) -> None:
     found = _number(answer(5, 0.0), "the KL")
-    _expect(
+    expect(
         found == 0 or abs(found) < 1e-12,
         f"for κ = 0 both laws are uniform: the KL is 0, you have {found:.3g}.",
     )
@@ -139,18 +131,18 @@ def _kl_values(answer: Answer) -> None:
     for d, kappa in ((3, 20.0), (4, 20.0), (8, 5.0), (64, 20.0)):
         wanted = float(bessel.kl_to_uniform(d, kappa))
         found = _number(answer(d, kappa), "the KL")
-        _expect(math.isfinite(found), f"for d = {d}, κ = {kappa:g} you have {found}.")
+        expect(math.isfinite(found), f"for d = {d}, κ = {kappa:g} you have {found}.")
         two_more = float(bessel.kl_to_uniform(d + 2, kappa))
-        _expect(
+        expect(
             abs(found - two_more) > 1e-6 * two_more,
             f"for d = {d}, κ = {kappa:g} you have the KL of dimension {d + 2}: the order of the Bessel function is"
             " d/2 - 1, and A = I_(d/2) / I_(d/2-1).",
         )
-        _expect(
+        expect(
             abs(found + float(theory.log_sphere_area(d)) - wanted) > 1e-6,
             "the area of the sphere is missing: the uniform density is 1/|S^(d-1)|, not 1.",
         )
-        _expect(
+        expect(
             abs(found - wanted) <= 1e-8 * wanted,
             f"for d = {d}, κ = {kappa:g} the KL is {wanted:.9f}, you have {found:.9f}.",
         )
@@ -162,7 +154,7 @@ def _kl_slope(answer: Answer) -> None:
         2 * step
     )
     wanted = kappa * float(bessel.cosine_variance(d, kappa))
-    _expect(
+    expect(
         abs(found - wanted) < 1e-4 * wanted,
         f"its derivative should be κA' = {wanted:.5f}, and is {found:.5f}.",
     )
@@ -170,7 +162,7 @@ def _kl_slope(answer: Answer) -> None:
 
 def _kl_small(answer: Answer) -> None:
     found, wanted = _number(answer(1000, 1.0), "the KL"), float(bessel.kl_to_uniform(1000, 1.0))
-    _expect(
+    expect(
         math.isfinite(found) and abs(found - wanted) <= 1e-8 * wanted,
         f"for d = 1000, κ = 1 the KL is {wanted:.10g} nats, you have {found:.10g}: the textbook's formula subtracts numbers"
         " in the thousands, and Bessel functions of order 499 underflow. κA - ∫A dt has neither problem.",
@@ -192,15 +184,15 @@ def sample_w(kappa: float, d: int, n: int, rng: np.random.Generator) -> np.ndarr
 
 def _draw(answer: Answer, kappa: float, d: int, n: int = 4000) -> np.ndarray:
     w = np.asarray(answer(kappa, d, n, np.random.default_rng(d)), dtype=np.float64)
-    _expect(w.shape == (n,), f"{n} numbers are wanted; the result has the shape {w.shape}.")
+    expect(w.shape == (n,), f"{n} numbers are wanted; the result has the shape {w.shape}.")
     return w
 
 
 def _w_range(answer: Answer) -> None:
     w = _draw(answer, 3.0, 5)
-    _expect(np.isfinite(w).all(), "some of the numbers are not finite.")
-    _expect((np.abs(w) <= 1).all(), "w is the cosine of an angle: it lies between -1 and 1.")
-    _expect(len(np.unique(w)) > len(w) / 2, "the same few numbers come again and again.")
+    expect(np.isfinite(w).all(), "some of the numbers are not finite.")
+    expect((np.abs(w) <= 1).all(), "w is the cosine of an angle: it lies between -1 and 1.")
+    expect(len(np.unique(w)) > len(w) / 2, "the same few numbers come again and again.")
 
 
 def _w_moments(answer: Answer) -> None:
@@ -208,16 +200,16 @@ def _w_moments(answer: Answer) -> None:
         w, A = _draw(answer, kappa, d), float(bessel.mean_resultant_length(d, kappa))
         variance = float(bessel.cosine_variance(d, kappa))
         error = math.sqrt(variance / len(w))
-        _expect(
+        expect(
             abs(w.mean() + A) > 5 * error or abs(w.mean() - A) < 5 * error,
             "w points away from μ: e^(κw) favours w near +1. Did an angle run the wrong way?",
         )
-        _expect(
+        expect(
             abs(w.mean() - A) < 5 * error,
             f"for d = {d}, κ = {kappa:g} the mean should be A = {A:.4f}, and is {w.mean():.4f}: the factor (1-w²) has the"
             " exponent (d-3)/2 in w, sin φ the exponent d-2 in φ.",
         )
-        _expect(
+        expect(
             abs(w.var() / variance - 1) < 0.25,
             f"for d = {d}, κ = {kappa:g} the variance should be {variance:.4g}.",
         )
@@ -228,7 +220,7 @@ def _w_law(answer: Answer) -> None:
         grid = theory.AngularGrid(d, kappa)
         phi = np.arccos(np.clip(_draw(answer, kappa, d), -1, 1))
         p = scipy.stats.kstest(phi, lambda t, g=grid: np.interp(t, g.phi, g.cdf)).pvalue
-        _expect(
+        expect(
             p > 1e-4,
             f"for d = {d}, κ = {kappa:g} the law is not the right one (Kolmogorov and Smirnov: p = {p:.1g}).",
         )
@@ -238,7 +230,7 @@ def _w_speed(answer: Answer) -> None:
     answer(20.0, 16, 10, np.random.default_rng(0))
     start = time.perf_counter()
     answer(20.0, 16, 100_000, np.random.default_rng(0))
-    _expect(
+    expect(
         time.perf_counter() - start < 10, "100 000 numbers took more than ten seconds: no loop over samples."
     )
 
@@ -265,8 +257,8 @@ def _around(answer: Answer, mu: Tensor, kappa: float, n: int = 20_000) -> tuple[
     w = _cosines(mu, kappa, n)
     wide = mu.expand(n, -1).clone().requires_grad_()
     z = answer(wide, w)
-    _expect(isinstance(z, Tensor), f"return a torch.Tensor, not a {type(z).__name__}.")
-    _expect(z.shape == wide.shape, f"mu has the shape {tuple(wide.shape)}; your result has {tuple(z.shape)}.")
+    expect(isinstance(z, Tensor), f"return a torch.Tensor, not a {type(z).__name__}.")
+    expect(z.shape == wide.shape, f"mu has the shape {tuple(wide.shape)}; your result has {tuple(z.shape)}.")
     return z, wide
 
 
@@ -281,13 +273,13 @@ def _poles(dim: int) -> list[Tensor]:
 def _z_unit(answer: Answer) -> None:
     for mu in _poles(6):
         z, _ = _around(answer, mu, 8.0, 2000)
-        _expect(
+        expect(
             bool(z.detach().isfinite().all()),
             f"for μ = ({mu[0]:g}, {mu[1]:g}, ...) some numbers are not finite: a reflection that takes e1 to μ divides by"
             " ‖e1 - μ‖. And 1 - w² may be negative by rounding.",
         )
         off = float((z.detach().norm(dim=-1) - 1).abs().max())
-        _expect(
+        expect(
             off < 2e-6,
             f"z should have length 1 to float32's rounding; for μ = ({mu[0]:g}, {mu[1]:g}, ...) it is off by {off:.1e}.",
         )
@@ -296,13 +288,13 @@ def _z_unit(answer: Answer) -> None:
 def _z_mean(answer: Answer) -> None:
     for mu in _poles(6):
         z, _ = _around(answer, mu, 8.0)
-        _expect(
+        expect(
             (z.detach() @ mu - _cosines(mu, 8.0, len(z))).abs().max() < 1e-4,
             "⟨μ, z⟩ is not the given w: ν must be orthogonal to μ.",
         )
         mean = z.detach().mean(dim=0)
         wanted = float(bessel.mean_resultant_length(6, 8.0)) * mu
-        _expect(
+        expect(
             (mean - wanted).abs().max() < 0.02,
             "the mean of z should be A μ: is the direction of ν drawn anew for each sample?",
         )
@@ -312,7 +304,7 @@ def _z_mean(answer: Answer) -> None:
         wanted_across = (
             float(1 - bessel.mean_resultant_length(6, 8.0) ** 2 - bessel.cosine_variance(6, 8.0)) / 5
         )
-        _expect(
+        expect(
             abs(across / wanted_across - 1) < 0.1,
             "across μ the spread is wrong: ν must have length 1, and be uniform.",
         )
@@ -323,13 +315,13 @@ def _z_gradient(answer: Answer) -> None:
     a = torch.nn.functional.normalize(torch.tensor([1.0, 1.0, 1.0], dtype=torch.float64), dim=0)
     kappa, d, n = 5.0, 3, 40_000
     z, wide = _around(answer, mu, kappa, n)
-    _expect(z.requires_grad, "z carries no gradient: μ is an input of the calculation, do not detach it.")
+    expect(z.requires_grad, "z carries no gradient: μ is an input of the calculation, do not detach it.")
     (g,) = torch.autograd.grad((z @ a).square().sum(), wide)
     g = g - (g @ mu)[:, None] * mu
     q = 1 - (d - 1) * float(bessel.mean_resultant_length(d, kappa)) / kappa
     wanted = 2 * (q - (1 - q) / (d - 1)) * (a @ mu) * (a - (a @ mu) * mu)
     error = g.std(dim=0) / math.sqrt(n)
-    _expect(
+    expect(
         bool(((g.mean(dim=0) - wanted).abs() < 5 * error + 1e-9).all()),
         "the gradient of E[(a·z)²] in μ is biased. z depends on μ through w μ and through ν: do not detach ν.",
     )
@@ -354,14 +346,14 @@ def dw_dkappa(w: np.ndarray, kappa: float, d: int) -> np.ndarray:
 def _speeds(answer: Answer, kappa: float, d: int, n: int = 2000) -> tuple[np.ndarray, np.ndarray]:
     w = np.cos(theory.AngularGrid(d, kappa).ppf((np.arange(n) + 0.5) / n))
     found = np.asarray(answer(w, kappa, d), dtype=np.float64)
-    _expect(found.shape == w.shape, f"w has the shape {w.shape}; your result has {found.shape}.")
-    _expect(np.isfinite(found).all(), "some of the numbers are not finite.")
+    expect(found.shape == w.shape, f"w has the shape {w.shape}; your result has {found.shape}.")
+    expect(np.isfinite(found).all(), "some of the numbers are not finite.")
     return w, found
 
 
 def _dw_sign(answer: Answer) -> None:
     _, found = _speeds(answer, 5.0, 4)
-    _expect(
+    expect(
         (found > -1e-6).all(),
         "dw/dκ is never negative: raising κ pushes every sample towards μ. F(w, κ) = u gives dw/dκ = *minus* ∂_κF / p.",
     )
@@ -374,12 +366,12 @@ def _dw_three(answer: Answer) -> None:
     inner = u + (1 - u) * np.exp(-2 * kappa)
     wanted = -np.log(inner) / kappa**2 - 2 * (1 - u) * np.exp(-2 * kappa) / (inner * kappa)
     naive = (1 - w**2) / math.sqrt(4 * kappa**2 + 4)
-    _expect(
+    expect(
         np.abs(found - naive).max() > 1e-6,
         "this is the derivative along Wood's proposal. It forgets that κ also decides which proposals are accepted.",
     )
     error = np.abs(found - wanted).max()
-    _expect(
+    expect(
         error < 1e-6,
         f"in d = 3 it should be the derivative of the closed form, and is off by up to {error:.1e}.",
     )
@@ -389,7 +381,7 @@ def _dw_mean(answer: Answer) -> None:
     for d, kappa in ((2, 2.0), (5, 2.0), (10, 10.0), (64, 20.0)):
         _, found = _speeds(answer, kappa, d)
         wanted = float(bessel.cosine_variance(d, kappa))
-        _expect(
+        expect(
             abs(found.mean() / wanted - 1) < 5e-3,
             f"for d = {d}, κ = {kappa:g} the mean over samples should be A' = {wanted:.6f}, and is {found.mean():.6f}.",
         )
@@ -410,18 +402,18 @@ def kappa_for_kl(d: int, nats: float) -> float:
 
 def _budget_zero(answer: Answer) -> None:
     found = _number(answer(8, 0.0), "κ")
-    _expect(abs(found) < 1e-6, f"no nats, no concentration: κ = 0, you have {found:.3g}.")
+    expect(abs(found) < 1e-6, f"no nats, no concentration: κ = 0, you have {found:.3g}.")
 
 
 def _budget_three(answer: Answer) -> None:
     for d in (3, 8, 64, 768):
         found, wanted = _number(answer(d, 3.0), "κ"), float(bessel.kappa_for_kl(d, 3.0))
         rule = math.sqrt(2 * d * 3.0)
-        _expect(
+        expect(
             abs(found - rule) > 1e-6 * rule,
             f"κ = √(2d·KL) holds for κ much less than d only: in d = {d} it gives {float(bessel.kl_to_uniform(d, rule)):.3f} nats.",
         )
-        _expect(
+        expect(
             abs(found - wanted) < 1e-6 * wanted,
             f"in d = {d} 3 nats need κ = {wanted:.4f}, you have {found:.4f}, which has"
             f" {float(bessel.kl_to_uniform(d, max(found, 0.0))):.4f} nats.",
@@ -431,9 +423,9 @@ def _budget_three(answer: Answer) -> None:
 def _budget_round_trip(answer: Answer) -> None:
     for d, nats in ((2, 1e-6), (4, 12.0), (1000, 0.01), (50, 200.0)):
         kappa = _number(answer(d, nats), "κ")
-        _expect(kappa >= 0 and math.isfinite(kappa), f"for d = {d}, {nats:g} nats you have κ = {kappa}.")
+        expect(kappa >= 0 and math.isfinite(kappa), f"for d = {d}, {nats:g} nats you have κ = {kappa}.")
         back = float(bessel.kl_to_uniform(d, kappa))
-        _expect(
+        expect(
             abs(back - nats) <= 1e-8 * nats,
             f"for d = {d}, {nats:g} nats your κ = {kappa:.6g} has {back:.9g} nats: is the bracket wide enough?",
         )

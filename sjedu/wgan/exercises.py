@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -17,29 +17,17 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from torch import Tensor
 
-from sjedu.course import Exercise, WrongAnswer
+from sjedu.course.exercises import Answer, Exercise, close, expect
 from sjedu.data import load_images
 from sjedu.wgan import theory
 from sjedu.wgan.clustering import k_means
 from sjedu.wgan.transport import optimal_plan, wasserstein_1
 
-Answer: TypeAlias = Callable[..., Any]
-
-
-def _expect(condition: object, reason: str) -> None:
-    if not bool(condition):
-        raise WrongAnswer(reason)
-
-
-def _close(found: Any, wanted: Any, tolerance: float = 1e-9) -> bool:
-    found, wanted = np.asarray(found, dtype=np.float64), np.asarray(wanted, dtype=np.float64)
-    return found.shape == wanted.shape and bool(np.allclose(found, wanted, rtol=0, atol=tolerance))
-
 
 def _number(found: Any) -> float:
     array = np.asarray(found, dtype=np.float64)
-    _expect(array.ndim == 0, f"return one number, not an array of shape {array.shape}.")
-    _expect(np.isfinite(array), f"the result is {float(array)}.")
+    expect(array.ndim == 0, f"return one number, not an array of shape {array.shape}.")
+    expect(np.isfinite(array), f"the result is {float(array)}.")
     return float(array)
 
 
@@ -51,30 +39,30 @@ def line_distance(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def _line_mean(answer: Answer) -> None:
-    _expect(
-        _close(_number(answer(np.array([0.0, 1.0, 2.0]), np.array([5.0, 6.0, 7.0]))), 5),
+    expect(
+        close(_number(answer(np.array([0.0, 1.0, 2.0]), np.array([5.0, 6.0, 7.0]))), 5),
         "moving each of three points by 5 costs 5 a point: take the mean, not the sum.",
     )
 
 
 def _line_order(answer: Answer) -> None:
-    _expect(
-        _close(_number(answer(np.array([0.0, 1.0]), np.array([1.0, 0.0]))), 0),
+    expect(
+        close(_number(answer(np.array([0.0, 1.0]), np.array([1.0, 0.0]))), 0),
         "{0, 1} and {1, 0} are the same points: which is named first must not matter.",
     )
 
 
 def _line_spread(answer: Answer) -> None:
-    _expect(
-        _close(_number(answer(np.array([-1.0, 1.0]), np.array([0.0, 0.0]))), 1),
+    expect(
+        close(_number(answer(np.array([-1.0, 1.0]), np.array([0.0, 0.0]))), 1),
         "the means of {-1, 1} and {0, 0} agree, yet each point has to move by 1.",
     )
 
 
 def _line_exact(answer: Answer) -> None:
     x, y = np.random.default_rng(0).normal(size=(2, 20))
-    _expect(
-        _close(_number(answer(x, y)), wasserstein_1(x[:, None], y[:, None]).value),
+    expect(
+        close(_number(answer(x, y)), wasserstein_1(x[:, None], y[:, None]).value),
         "that is not the distance that linear programming finds: match the k-th smallest with the k-th smallest.",
     )
 
@@ -97,7 +85,7 @@ def _costs(seed: int = 0, n: int = 5, m: int = 7) -> tuple[np.ndarray, np.ndarra
 def _transform_shape(answer: Answer) -> None:
     C, _, f = _costs()
     found = np.asarray(answer(C, f))
-    _expect(
+    expect(
         found.shape == (7,),
         f"C has 5 rows and 7 columns: 7 numbers are wanted, one a column; got the shape {found.shape}.",
     )
@@ -105,8 +93,8 @@ def _transform_shape(answer: Answer) -> None:
 
 def _transform_shift(answer: Answer) -> None:
     C, _, f = _costs()
-    _expect(
-        _close(answer(C, f + 1.5), np.asarray(answer(C, f)) - 1.5),
+    expect(
+        close(answer(C, f + 1.5), np.asarray(answer(C, f)) - 1.5),
         "adding 1.5 to f must take 1.5 from the transform: f is subtracted from C before the minimum.",
     )
 
@@ -116,7 +104,7 @@ def _transform_weak_duality(answer: Answer) -> None:
     bound = optimal_plan(C).value
     for f in np.random.default_rng(0).normal(size=(200, 5)):
         value = f.mean() + np.asarray(answer(C, f)).mean()
-        _expect(
+        expect(
             value <= bound + 1e-9,
             f"weak duality fails: the dual value {value:.3f} exceeds the distance {bound:.3f}. The transform must keep"
             " f(x) + g(y) ≤ C(x, y) for every pair, so take the minimum.",
@@ -127,9 +115,9 @@ def _transform_twice(answer: Answer) -> None:
     C, D, f = _costs()
     once = np.asarray(answer(C, f))
     twice = np.asarray(answer(C.T, once))
-    _expect(np.all(twice >= f - 1e-9), "f^cc must be at least f: it is the best partner of f's partner.")
-    _expect(_close(answer(C, twice), once), "f^ccc must be f^c again.")
-    _expect(
+    expect(np.all(twice >= f - 1e-9), "f^cc must be at least f: it is the best partner of f's partner.")
+    expect(close(answer(C, twice), once), "f^ccc must be f^c again.")
+    expect(
         theory.lipschitz_constant(once, D) <= 1 + 1e-9,
         "C is a distance, so the transform must be 1-Lipschitz: a minimum of 1-Lipschitz functions.",
     )
@@ -137,8 +125,8 @@ def _transform_twice(answer: Answer) -> None:
 
 def _transform_exact(answer: Answer) -> None:
     C, _, f = _costs()
-    _expect(
-        _close(answer(C, f), theory.c_transform(C, f)),
+    expect(
+        close(answer(C, f), theory.c_transform(C, f)),
         "feasible, but not the largest partner that f can have.",
     )
 
@@ -156,12 +144,12 @@ def _soft_bounds(answer: Answer) -> None:
     C, _, f = _costs()
     hard = theory.c_transform(C, f)
     found = np.asarray(answer(C, f, np.full(5, 1 / 5), 0.5))
-    _expect(found.shape == hard.shape, f"7 numbers are wanted, one a column; got the shape {found.shape}.")
-    _expect(
+    expect(found.shape == hard.shape, f"7 numbers are wanted, one a column; got the shape {found.shape}.")
+    expect(
         np.all(found >= hard - 1e-9),
         "the result lies below f^c, where a mean over x cannot take it: is it a sum without the weights a?",
     )
-    _expect(
+    expect(
         np.all(found <= hard + 0.5 * math.log(5) + 1e-9),
         "with equal weights the result must be at most f^c + ε log n: check the signs.",
     )
@@ -170,8 +158,8 @@ def _soft_bounds(answer: Answer) -> None:
 def _soft_weights(answer: Answer) -> None:
     C, _, f = _costs()
     a = np.array([0.5, 0.2, 0.1, 0.1, 0.1])
-    _expect(
-        _close(answer(C, f, a, 0.5), theory.soft_c_transform(C, f, 0.5, a), 1e-8),
+    expect(
+        close(answer(C, f, a, 0.5), theory.soft_c_transform(C, f, 0.5, a), 1e-8),
         "right for equal weights at best: the mean over x is taken with the weights a.",
     )
 
@@ -180,11 +168,11 @@ def _soft_limit(answer: Answer) -> None:
     C, _, f = _costs()
     with np.errstate(all="ignore"):
         found = np.asarray(answer(C, f, np.full(5, 1 / 5), 1e-6))
-    _expect(
+    expect(
         np.all(np.isfinite(found)),
         "for ε = 10⁻⁶ the exponentials over- or underflow: take the largest exponent out first.",
     )
-    _expect(_close(found, theory.c_transform(C, f), 1e-5), "for ε → 0 the result must become f^c.")
+    expect(close(found, theory.c_transform(C, f), 1e-5), "for ε → 0 the result must become f^c.")
 
 
 def _soft_duality(answer: Answer) -> None:
@@ -194,7 +182,7 @@ def _soft_duality(answer: Answer) -> None:
     for seed in range(50):
         f = np.random.default_rng(seed).normal(size=5)
         value = f.mean() + np.asarray(answer(C, f, a, 0.5)).mean()
-        _expect(value <= best + 1e-9, f"the dual value {value:.3f} exceeds entropic transport, {best:.3f}.")
+        expect(value <= best + 1e-9, f"the dual value {value:.3f} exceeds entropic transport, {best:.3f}.")
 
 
 # ---------------------------------------------------------------- 3: the gradient penalty
@@ -229,34 +217,34 @@ _SLOPE = torch.tensor([2.0, 1.0, 2.0, 0.0], dtype=torch.float64)
 
 def _penalty_linear(answer: Answer) -> None:
     found = answer(_linear(_SLOPE), *_pair(4), 10.0)
-    _expect(isinstance(found, Tensor), f"return a torch.Tensor, not a {type(found).__name__}.")
-    _expect(
+    expect(isinstance(found, Tensor), f"return a torch.Tensor, not a {type(found).__name__}.")
+    expect(
         found.ndim == 0, f"return one number, the mean over the batch; got the shape {tuple(found.shape)}."
     )
-    _expect(
-        _close(found.detach(), 40),
+    expect(
+        close(found.detach(), 40),
         f"⟨a, x⟩ with ‖a‖ = 3 must cost λ(3 - 1)² = 40 for λ = 10; got {float(found.detach()):.4g}.",
     )
 
 
 def _penalty_centre(answer: Answer) -> None:
     found = answer(_linear(_SLOPE), *_pair(4), 10.0, 0.0)
-    _expect(
-        _close(found.detach(), 90),
+    expect(
+        close(found.detach(), 90),
         f"with the centre 0 it must cost λ 3² = 90; got {float(found.detach()):.4g}.",
     )
 
 
 def _penalty_one_sided(answer: Answer) -> None:
     flat, steep = (answer(_linear(s * _SLOPE), *_pair(4), 10.0, 1.0, True).detach() for s in (0.1, 1.0))
-    _expect(_close(flat, 0), "one-sided: a slope of 0.3, below the centre, must cost nothing.")
-    _expect(_close(steep, 40), "one-sided: a slope of 3 must cost as much as two-sided.")
+    expect(close(flat, 0), "one-sided: a slope of 0.3, below the centre, must cost nothing.")
+    expect(close(steep, 40), "one-sided: a slope of 3 must cost as much as two-sided.")
 
 
 def _penalty_pictures(answer: Answer) -> None:
     found = answer(_linear(_SLOPE), *_pair(1, 2, 2), 10.0).detach()
-    _expect(
-        _close(found, 40),
+    expect(
+        close(found, 40),
         f"the same numbers as pictures of 2 x 2 pixels must cost the same, 40; got {float(found):.4g}. The norm is that of a"
         " whole sample, not of one pixel or row: flatten first.",
     )
@@ -272,30 +260,30 @@ def _penalty_points(answer: Answer) -> None:
     x, y = _pair(4)
     answer(spy, x, y, 1.0)
     t = (seen[-1] - y) / (x - y)
-    _expect(
-        _close(t, t[:, :1].expand(-1, 4), 1e-6) and t.min() >= -1e-9 and t.max() <= 1 + 1e-9,
+    expect(
+        close(t, t[:, :1].expand(-1, 4), 1e-6) and t.min() >= -1e-9 and t.max() <= 1 + 1e-9,
         "the points do not lie on the segments between x and y: one number t from 0 to 1 for each pair.",
     )
-    _expect(t.std() > 0.1, "all pairs have the same t: draw one for each pair.")
+    expect(t.std() > 0.1, "all pairs have the same t: draw one for each pair.")
 
 
 def _penalty_trains(answer: Answer) -> None:
     x, y = _pair(4)
     weight = _SLOPE.clone().requires_grad_()
     penalty = answer(_linear(weight), x, y, 1.0)
-    _expect(
+    expect(
         penalty.requires_grad,
         "the penalty has no gradient in the critic's weights and would train nothing: `create_graph=True`.",
     )
     (found,) = torch.autograd.grad(penalty, weight)
     # d/da (‖a‖ - 1)² = 2 (‖a‖ - 1) a/‖a‖.
-    _expect(_close(found, 2 * 2 * _SLOPE / 3), "the penalty's gradient in the critic's weights is not right.")
+    expect(close(found, 2 * 2 * _SLOPE / 3), "the penalty's gradient in the critic's weights is not right.")
 
 
 def _penalty_constant(answer: Answer) -> None:
     weight = torch.zeros(4, dtype=torch.float64, requires_grad=True)
     (found,) = torch.autograd.grad(answer(_linear(weight), *_pair(4), 1.0), weight)
-    _expect(
+    expect(
         torch.isfinite(found).all(),
         "a constant critic gets the gradient NaN: the root of a sum of squares has none at 0. `norm` returns 0 there.",
     )
@@ -314,9 +302,9 @@ def penalised_estimate(W: sp.Symbol, lam: sp.Symbol) -> sp.Expr:
 def _estimate_value(answer: Answer) -> None:
     W, lam = sp.symbols("W lambda", positive=True)
     found = sp.sympify(answer(W, lam))
-    _expect(isinstance(found, sp.Expr), f"return an expression in W and λ, not a {type(found).__name__}.")
+    expect(isinstance(found, sp.Expr), f"return an expression in W and λ, not a {type(found).__name__}.")
     unknown = found.free_symbols - {W, lam}
-    _expect(not unknown, f"the result still holds {', '.join(map(str, unknown))}: put the maximum's s in.")
+    expect(not unknown, f"the result still holds {', '.join(map(str, unknown))}: put the maximum's s in.")
     known = {
         W: "W itself is what the critic would say without a penalty, at slope 1.",
         1 + W / (2 * lam): "that is the slope s of the best critic. What does it say: f(0) - f(W)?",
@@ -326,12 +314,12 @@ def _estimate_value(answer: Answer) -> None:
         W**2 / (2 * lam): "that belongs to the centre 0; here slopes of 1 are free.",
     }
     for expression, reason in known.items():
-        _expect(sp.simplify(found - expression) != 0, reason)
+        expect(sp.simplify(found - expression) != 0, reason)
     for value, weight in np.random.default_rng(0).uniform(0.1, 10, size=(10, 2)):
         numbers = {W: value, lam: weight}
         wanted = value + value**2 / (2 * weight)
         got = complex(found.subs(numbers))
-        _expect(
+        expect(
             abs(got - wanted) < 1e-9 * wanted,
             f"for W = {value:.2f} and λ = {weight:.2f} the estimate is {wanted:.3f}; yours is {got.real:.3f}.",
         )
@@ -354,7 +342,7 @@ def theta_star(n: int, d: int, repeats: int = 50, seed: int = 0) -> float:
 
 def _theta_one(answer: Answer) -> None:
     found = _number(answer(1, 5, 200))
-    _expect(
+    expect(
         abs(found) <= 0.1,
         f"for batches of one the best θ is 0, since 𝔼‖x - θz‖ grows with θ; got {found:.2f}.",
     )
@@ -362,17 +350,17 @@ def _theta_one(answer: Answer) -> None:
 
 def _theta_below_one(answer: Answer) -> None:
     found = _number(answer(16, 10, 20))
-    _expect(
+    expect(
         found > 0.1,
         f"for n = 16 and d = 10 the best θ is near 0.45; got {found:.2f}. Is each x matched with the best z?",
     )
-    _expect(found < 0.9, f"for n = 16 and d = 10 the best θ is near 0.45, not the truth; got {found:.2f}.")
+    expect(found < 0.9, f"for n = 16 and d = 10 the best θ is near 0.45, not the truth; got {found:.2f}.")
 
 
 def _theta_exact(answer: Answer) -> None:
     for n, d, repeats, wanted in ((4, 2, 200, 0.45), (16, 2, 60, 0.8), (16, 10, 40, 0.45)):
         found = _number(answer(n, d, repeats))
-        _expect(
+        expect(
             abs(found - wanted) <= 0.16,
             f"for n = {n} and d = {d} the best θ is {wanted} ± 0.1; got {found:.2f}. It is the mean *distance* of matched"
             " points that counts, over many draws.",
@@ -397,14 +385,14 @@ def _gaussian(dim: int, seed: int = 0) -> Callable[[int], np.ndarray]:
 
 def _bias_not_zero(answer: Answer) -> None:
     found = _number(answer(_gaussian(3), 8, 20))
-    _expect(
+    expect(
         found > 0.1, "two batches of one distribution are not at distance 0: draw a second batch, of its own."
     )
 
 
 def _bias_single(answer: Answer) -> None:
     found, wanted = _number(answer(_gaussian(1), 1, 4000)), 2 / math.sqrt(math.pi)
-    _expect(
+    expect(
         abs(found - wanted) < 0.07,
         f"two single points of N(0, 1) are 2/√π = {wanted:.3f} apart on average; got {found:.3f}.",
     )
@@ -415,7 +403,7 @@ def _bias_exact(answer: Answer) -> None:
         found = _number(answer(_gaussian(dim), n, 40))
         samples = theory.batch_distances([1.0], n, dim, 60, seed=1)[:, 0]
         error = samples.std() * math.sqrt(1 / 40 + 1 / 60)
-        _expect(
+        expect(
             abs(found - samples.mean()) < 4 * error,
             f"batches of {n} from N(0, I) in {dim} dimensions are {samples.mean():.2f} apart on average; got {found:.2f}."
             " Is it the mean distance of optimally matched points?",
@@ -424,7 +412,7 @@ def _bias_exact(answer: Answer) -> None:
 
 def _bias_falls(answer: Answer) -> None:
     found = [_number(answer(_gaussian(2), n, 60)) for n in (2, 8, 32)]
-    _expect(found[0] > found[1] > found[2], "the bias must fall as batches grow.")
+    expect(found[0] > found[1] > found[2], "the bias must fall as batches grow.")
 
 
 def _bias_digits(answer: Answer) -> None:
@@ -438,7 +426,7 @@ def _bias_digits(answer: Answer) -> None:
     real = _number(answer(draw, 64, 10))
     centres = k_means(points, 64)
     blurred = np.mean([wasserstein_1(draw(64), centres).value for _ in range(10)])
-    _expect(
+    expect(
         real > blurred,
         f"on digits, batches of 64 real ones are farther apart than from 64 cluster centres, {blurred:.2f}; got {real:.2f}.",
     )

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from sjedu.course.exercises import Exercise, Feedback, WrongAnswer, describe, describe_call
+from sjedu.course.exercises import Exercise, Feedback, WrongAnswer, close, describe, describe_call, expect
 
 
 def rotate(q, angle):
@@ -10,8 +10,8 @@ def rotate(q, angle):
 
 
 def keeps_norm(answer):
-    if not np.isclose(np.linalg.norm(answer(np.array([3.0, 4.0]), 0.3)), 5.0):
-        raise WrongAnswer("a rotation keeps the length of q; yours does not.")
+    length = np.linalg.norm(answer(np.array([3.0, 4.0]), 0.3))
+    expect(close(length, 5.0), "a rotation keeps the length of q; yours does not.")
 
 
 def refuses_text(answer):
@@ -34,6 +34,20 @@ def make(**changes) -> Exercise:
         "shows": "rotations keep lengths.",
     }
     return Exercise(**(fields | changes))
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "tolerances", "verdict"),
+    [
+        ([1.0, 2.0], [1, 2], (), True),
+        (torch.tensor([1.0, 2.0]), [1, 2 + 1e-8], (), False),
+        ([1e6], [1e6 + 1], (0.0, 1e-5), True),
+        ([1.0, 1.0], 1.0, (), False),  # no broadcasting: the shape is part of an answer
+        (float("nan"), 1.0, (), False),
+    ],
+)
+def test_close_compares_shapes_and_numbers(found, wanted, tolerances, verdict):
+    assert close(found, wanted, *tolerances) is verdict
 
 
 def test_solution_is_accepted():
