@@ -23,8 +23,8 @@ from sjedu.contrastive_accumulation.losses import info_nce
 from sjedu.contrastive_accumulation.meter import mebibytes, peak_bytes
 from sjedu.contrastive_accumulation.processes import measure as measure_processes
 from sjedu.course import Claim, Verdict, below
-from sjedu.course.tables import Table
-from sjedu.training import Record, Spread, lead
+from sjedu.studies import Comparison
+from sjedu.training import Record, lead
 
 Measured: TypeAlias = dict[str, Any]
 Values: TypeAlias = Mapping[str, Any]
@@ -504,43 +504,14 @@ def label(record: Record) -> str:
     return method if method == "full" else f"{method}, {record.config['micro_batch']}"
 
 
-def spreads(records: Sequence[Record], study: str, metric: str, seeds: int = 2) -> dict[str, Spread]:
-    """Return for each method the spread over seeds of one metric in one study.
-
-    Raises:
-        ValueError: if there is no such record, or a method has fewer seeds than that.
-    """
-    found: dict[str, list[float]] = {}
-    for record in records:
-        if record.config["study"] == study and metric in record.metrics:
-            found.setdefault(label(record), []).append(float(record.metrics[metric]))
-    if not found or min(map(len, found.values())) < seeds:
-        counts = {method: len(values) for method, values in found.items()} or "none"
-        raise ValueError(
-            f"records of {study!r} with {metric!r}: got {counts}; expected {seeds} seeds of each method"
-        )
-    return {method: Spread(tuple(values)) for method, values in found.items()}
-
-
-def summary(records: Sequence[Record], study: str, metrics: Sequence[str] = ()) -> Table:
-    """Return one study as a table: a row for each method, a column for each metric, mean ± standard error.
-
-    A study that nobody has recorded yet is a table without rows and with a note that says so.
-    """
-    found = [record for record in records if record.config["study"] == study]
-    if not found:
-        command = f"python -m sjedu train contrastive_accumulation --preset {study}"
-        return Table(["method"], [], notes=[f"No {study} run is recorded yet; to make one: {command}"])
-    recorded = dict.fromkeys(m for record in found for m in record.metrics if m != "ms a step")
-    columns = {metric: spreads(records, study, metric, seeds=1) for metric in metrics or recorded}
-    methods = sorted(dict.fromkeys(map(label, found)), key=_order)
-    rows = [[method, *(str(column.get(method, "—")) for column in columns.values())] for method in methods]
-    return Table(["method", *columns], rows, notes=[f"{len(found)} runs on {found[0].device}"])
-
-
 def _order(method: str) -> tuple[int, int]:
     name, _, size = method.partition(", ")
     return ("full", "exact", "careless", "naive").index(name), -int(size or 0)
+
+
+#: What the runs compare.
+COMPARISON = Comparison("contrastive_accumulation", "method", label=label, order=_order, aside=("ms a step",))
+spreads, summary = COMPARISON.spreads, COMPARISON.summary
 
 
 def training(records: Sequence[Record]) -> Measured:

@@ -14,11 +14,11 @@ import numpy as np
 import sympy as sp
 
 from sjedu.course import Claim, Verdict, below
-from sjedu.course.tables import Table
 from sjedu.dirac_smoothing import theory
 from sjedu.dirac_smoothing.experiment import Config
 from sjedu.dirac_smoothing.functions import FUNCTIONS, RELU, STEP, PiecewiseLinear
 from sjedu.dirac_smoothing.kernels import Cauchy, Gaussian, Logistic
+from sjedu.studies import Comparison
 from sjedu.training import Record, Spread, lead
 
 Measured: TypeAlias = dict[str, Any]
@@ -283,41 +283,15 @@ def cauchy_failure() -> Measured:
 # ---------------------------------------------------------------- measurements that need training
 
 
-def spreads(records: Sequence[Record], study: str, metric: str, seeds: int = 2) -> dict[str, Spread]:
-    """Return for each activation (with its width) the spread over seeds of one metric in one study.
-
-    Raises:
-        ValueError: if there is no such record, or an activation has fewer seeds than that.
-    """
-    found: dict[str, list[float]] = {}
-    for record in records:
-        if record.config["study"] == study and metric in record.metrics:
-            found.setdefault(Config(**record.config).label, []).append(float(record.metrics[metric]))
-    if not found or min(map(len, found.values())) < seeds:
-        counts = {label: len(values) for label, values in found.items()} or "none"
-        raise ValueError(
-            f"records of {study!r} with {metric!r}: got {counts}; expected {seeds} seeds of each activation"
-        )
-    return {label: Spread(tuple(values)) for label, values in found.items()}
-
-
-def summary(records: Sequence[Record], study: str, metrics: Sequence[str]) -> Table:
-    """Return one study as a table: a row for each activation, a column for each metric, mean ± standard error.
-
-    A study that nobody has recorded yet is a table without rows and with a note that says so.
-    """
-    found = [record for record in records if record.config["study"] == study]
-    if not found:
-        command = f"python -m sjedu train dirac_smoothing --preset {study}"
-        return Table(["activation"], [], notes=[f"No {study} run is recorded yet; to make one: {command}"])
-    columns = {metric: spreads(records, study, metric, seeds=1) for metric in metrics}
-    labels = dict.fromkeys(Config(**record.config).label for record in found)
-    rows = [[label, *(_cell(column[label]) for column in columns.values())] for label in labels]
-    return Table(["activation", *metrics], rows, notes=[f"{len(found)} runs on {found[0].device}"])
-
-
 def _cell(spread: Spread) -> str:
     return str(spread) if abs(spread.mean) >= 0.01 else f"{spread.mean:.1e} ± {spread.error:.0e}"
+
+
+#: What the runs compare: activations, with their widths.
+COMPARISON = Comparison(
+    "dirac_smoothing", "activation", label=lambda record: Config(**record.config).label, figure=_cell
+)
+spreads, summary = COMPARISON.spreads, COMPARISON.summary
 
 
 def easier_to_optimise(records: Sequence[Record]) -> Measured:

@@ -14,12 +14,12 @@ import scipy.linalg
 import torch
 
 from sjedu.course import Claim, Verdict, at_most, below
-from sjedu.course.tables import Table
 from sjedu.rope_2d import quaternion, theory
 from sjedu.rope_2d.offsets import distance, mean_logit, min_distance
 from sjedu.rope_2d.rotary import apply_rotary, axial_frequencies
 from sjedu.rope_2d.vision import ENCODINGS
-from sjedu.training import Record, Spread, lead
+from sjedu.studies import Comparison
+from sjedu.training import Record, lead
 
 Measured: TypeAlias = dict[str, Any]
 Values: TypeAlias = Mapping[str, Any]
@@ -287,46 +287,15 @@ def decay(at: float = 16.0) -> Measured:
 # ---------------------------------------------------------------- measurements that need training
 
 
-def spreads(records: Sequence[Record], study: str, metric: str, seeds: int = 2) -> dict[str, Spread]:
-    """Return for each encoding the spread over seeds of one metric ("8x10 vertical") in one study ("symbols").
-
-    Encodings that do not have the metric are left out: "learned", for one, has no coordinates to rescale.
-
-    Raises:
-        ValueError: if there is no such record, or an encoding has fewer seeds than that.
-    """
-    found: dict[str, list[float]] = {}
-    for record in records:
-        if record.config["study"] == study and metric in record.metrics:
-            found.setdefault(record.config["encoding"], []).append(float(record.metrics[metric]))
-    if not found or min(map(len, found.values())) < seeds:
-        counts = {encoding: len(values) for encoding, values in found.items()} or "none"
-        raise ValueError(
-            f"records of {study!r} with {metric!r}: got {counts}; expected {seeds} seeds of each encoding"
-        )
-    return {encoding: Spread(tuple(values)) for encoding, values in found.items()}
-
-
-def summary(records: Sequence[Record], study: str, metrics: Sequence[str] = ()) -> Table:
-    """Return one study as a table: a row for each encoding, a column for each metric, mean ± standard error.
-
-    The columns are the metrics given, or else all accuracies.
-
-    A study that nobody has recorded yet is a table without rows and with a note that says so.
-    """
-    found = [record for record in records if record.config["study"] == study]
-    if not found:
-        command = f"python -m sjedu train rope_2d --preset {study}"
-        return Table(["encoding"], [], notes=[f"No {study} run is recorded yet; to make one: {command}"])
-    recorded = dict.fromkeys(m for record in found for m in record.metrics if m != "parameters")
-    columns = {metric: spreads(records, study, metric, seeds=1) for metric in metrics or recorded}
-    encodings = {record.config["encoding"] for record in found}
-    rows = [
-        [encoding, *(str(column.get(encoding, "—")) for column in columns.values())]
-        for encoding in ENCODINGS
-        if encoding in encodings
-    ]
-    return Table(["encoding", *columns], rows, notes=[f"{len(found)} runs on {found[0].device}"])
+#: What the runs compare: "learned", "axial", ... by metrics as "8x10 vertical".
+COMPARISON = Comparison(
+    "rope_2d",
+    "encoding",
+    label=lambda record: str(record.config["encoding"]),
+    order=[str(encoding) for encoding in ENCODINGS].index,
+    aside=("parameters",),
+)
+spreads, summary = COMPARISON.spreads, COMPARISON.summary
 
 
 def width_change(records: Sequence[Record]) -> Measured:

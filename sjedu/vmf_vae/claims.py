@@ -15,7 +15,7 @@ import scipy.stats
 import torch
 
 from sjedu.course import Claim, Verdict, about
-from sjedu.course.tables import Table
+from sjedu.studies import Comparison
 from sjedu.training import Record, Spread, lead
 from sjedu.vmf_vae import HypersphericalUniform, VonMisesFisher, kl_to_uniform
 from sjedu.vmf_vae.public_code import rejection_cosine
@@ -324,53 +324,23 @@ def gradient() -> Measured:
 # ---------------------------------------------------------------- measurements that need training
 
 
-def spreads(records: Sequence[Record], study: str, metric: str, seeds: int = 2) -> dict[str, Spread]:
-    """Return for each code ("vmf-d4-k20", "gaussian-d4") the spread over seeds of one metric in one study.
-
-    Raises:
-        ValueError: if there is no such record, or a code has fewer seeds than that.
-    """
-    found: dict[str, list[float]] = {}
-    for record in records:
-        if record.config["study"] == study and metric in record.metrics:
-            code = record.name.removeprefix(f"{study}-").rsplit("-seed", 1)[0]
-            found.setdefault(code, []).append(float(record.metrics[metric]))
-    if not found or min(map(len, found.values())) < seeds:
-        counts = {code: len(values) for code, values in found.items()} or "none"
-        raise ValueError(
-            f"records of {study!r} with {metric!r}: got {counts}; expected {seeds} seeds of each code"
-        )
-    return {code: Spread(tuple(values)) for code, values in found.items()}
+def _code(record: Record) -> str:
+    """What a run's name says of its code: "vmf-d4-k20", "gaussian-d4"."""
+    return record.name.removeprefix(f"{record.config['study']}-").rsplit("-seed", 1)[0]
 
 
-def summary(records: Sequence[Record], study: str, metrics: Sequence[str]) -> Table:
-    """Return one study as a table: a row for each code, a column for each metric, mean ± standard error.
-
-    A study that nobody has recorded yet is a table without rows and with a note that says so.
-    """
-    found = [record for record in records if record.config["study"] == study]
-    if not found:
-        command = f"python -m sjedu train vmf_vae --preset {study}"
-        return Table(["code"], [], notes=[f"No {study} run is recorded yet; to make one: {command}"])
-    recorded = {metric for record in found for metric in record.metrics}
-    columns = {m: spreads(records, study, m, seeds=1) for m in metrics if m in recorded}
-    codes = dict.fromkeys(r.name.removeprefix(f"{study}-").rsplit("-seed", 1)[0] for r in found)
-    rows = [
-        [code, *(_figure(column.get(code)) for column in columns.values())]
-        for code in sorted(codes, key=_order)
-    ]
-    return Table(["code", *columns], rows, notes=[f"{len(found)} runs on {found[0].device}"])
-
-
-def _figure(spread: Spread | None) -> str:
-    if spread is None:
-        return "—"
+def _figure(spread: Spread) -> str:
     return f"{spread.mean:.2f}" + (f" ± {spread.error:.2f}" if len(spread.values) > 1 else "")
 
 
 def _order(code: str) -> tuple[str, list[float]]:
     numbers = [float(part[1:]) for part in code.split("-")[1:] if part[1:].replace(".", "").isdigit()]
     return code.split("-")[0], numbers
+
+
+#: What the runs compare.
+COMPARISON = Comparison("vmf_vae", "code", label=_code, order=_order, figure=_figure)
+spreads, summary = COMPARISON.spreads, COMPARISON.summary
 
 
 def collapse(records: Sequence[Record]) -> Measured:

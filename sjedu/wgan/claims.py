@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from sjedu.course import Claim, Verdict
-from sjedu.course.tables import Table
+from sjedu.studies import Comparison
 from sjedu.training import Record, Spread, lead
 from sjedu.wgan import studies, theory
 
@@ -237,34 +237,9 @@ def game(record: Record) -> str:
     return f"{record.config['loss']} + {constraint}{number}"
 
 
-def spreads(records: Sequence[Record], study: str, metric: str) -> dict[str, Spread]:
-    """The spread over seeds of one metric in one study, by game.
-
-    Raises:
-        ValueError: if there is no such record.
-    """
-    found: dict[str, list[float]] = {}
-    for record in records:
-        if record.config["study"] == study and metric in record.metrics:
-            found.setdefault(game(record), []).append(float(record.metrics[metric]))
-    if not found:
-        raise ValueError(f"records: expected some of {study!r} with {metric!r}, got none")
-    return {name: Spread(tuple(values)) for name, values in sorted(found.items())}
-
-
-def summary(records: Sequence[Record], study: str, metrics: Sequence[str]) -> Table:
-    """One study as a table: a row for each game, a column for each metric, mean ± standard error over seeds.
-
-    A study that nobody has recorded yet is a table without rows and with a note that says so.
-    """
-    found = [record for record in records if record.config["study"] == study]
-    if not found:
-        command = f"python -m sjedu train wgan --preset {study}"
-        return Table(["game"], [], notes=[f"No {study} run is recorded yet; to make one: {command}"])
-    columns = {metric: spreads(records, study, metric) for metric in metrics}
-    games = sorted({game(record) for record in found})
-    rows = [[name, *(str(column.get(name, "—")) for column in columns.values())] for name in games]
-    return Table(["game", *columns], rows, notes=[f"{len(found)} runs on {found[0].device}"])
+#: What the runs of the games compare.
+COMPARISON = Comparison("wgan", "game", label=game, order=str)
+spreads, summary = COMPARISON.spreads, COMPARISON.summary
 
 
 # ---------------------------------------------------------------- measurements on the recorded runs

@@ -11,7 +11,7 @@ import torch
 
 from sjedu.course import ClaimSheet, Verdict
 from sjedu.rope_2d import claims
-from sjedu.rope_2d.claims import CLAIMS, shift_error, spreads, summary
+from sjedu.rope_2d.claims import CLAIMS, shift_error, summary
 from sjedu.rope_2d.experiment import PRESETS, Config
 from sjedu.rope_2d.vision import ENCODINGS
 from sjedu.training import Record, load_records
@@ -135,18 +135,6 @@ def record(study, encoding, seed, **metrics):
     )
 
 
-def test_spreads_are_of_one_study_and_one_metric():
-    runs = [record("cpu", "none", seed, **{"6x6": 0.1 * seed}) for seed in (1, 2)]
-    runs += [record("cpu", "sincos", seed, **{"6x6": 0.5, "8x8": 0.2}) for seed in (1, 2)]
-    runs += [record("scale", "none", 1, **{"6x6": 9.0})]
-    assert spreads(runs, "cpu", "6x6")["none"].values == pytest.approx((0.1, 0.2))
-    assert set(spreads(runs, "cpu", "8x8")) == {"sincos"}
-    with pytest.raises(ValueError, match=r"records of 'scale' with '6x6': got {'none': 1}; expected 2 seeds"):
-        spreads(runs, "scale", "6x6")
-    with pytest.raises(ValueError, match="records of 'gpu' with '6x6': got none"):
-        spreads(runs, "gpu", "6x6")
-
-
 def test_a_summary_has_a_row_for_each_encoding():
     runs = [record("cpu", "none", seed, **{"6x6": 0.5}) for seed in (0, 1)]
     runs += [record("cpu", "sincos", seed, **{"6x6": 0.5, "8x8": 0.25}) for seed in (0, 1)]
@@ -155,14 +143,6 @@ def test_a_summary_has_a_row_for_each_encoding():
     assert table.rows == [["none", "0.500 ± 0.000", "—"], ["sincos", "0.500 ± 0.000", "0.250 ± 0.000"]]
     assert "4 runs on cpu (1 thread)" in str(table)
     assert summary(runs, "cpu", ["8x8"]).rows == [["none", "—"], ["sincos", "0.250 ± 0.000"]]
-
-
-def test_a_study_without_records_says_so_itself():
-    table = summary([], "gpu")
-    assert table.rows == []
-    assert table.notes == [
-        "No gpu run is recorded yet; to make one: python -m sjedu train rope_2d --preset gpu"
-    ]
 
 
 def test_flattened_rope_is_what_a_change_of_width_is_judged_by():

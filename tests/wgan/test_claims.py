@@ -121,13 +121,14 @@ def test_games_are_named_and_gathered_over_seeds():
     assert claims.game(game_record()) == "hinge + gp 10"
     assert claims.game(game_record(constraint="none")) == "hinge"
     assert claims.game(game_record(constraint="spectral")) == "hinge + spectral"
-    found = claims.spreads([game_record(), game_record(), game_record(constraint="none")], "ring", "modes")
+    games = [game_record(), game_record(), game_record(constraint="none")]
+    found = claims.spreads(games, "ring", "modes", seeds=1)
     assert {name: len(spread.values) for name, spread in found.items()} == {"hinge": 1, "hinge + gp 10": 2}
 
 
 def test_what_is_not_recorded_is_said():
     assert "No gpu run is recorded yet" in repr(claims.summary([], "gpu", ("frechet",)))
-    with pytest.raises(ValueError, match="expected some of 'ring' with 'modes', got none"):
+    with pytest.raises(ValueError, match="records of 'ring' with 'modes': got none"):
         claims.spreads([], "ring", "modes")
     with pytest.raises(ValueError, match="'pair': 'ring'"):
         claims.static_records([], "ring")
