@@ -12,7 +12,7 @@ from jaxtyping import install_import_hook
 sys.path.insert(0, str(Path(__file__).parent))
 # And `peers`, which knows how to import other projects; behind all else, as the benchmarks have the rooms' names.
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
-pytest.register_assert_rewrite("widgets")
+pytest.register_assert_rewrite("interrupted", "widgets")
 
 install_import_hook("sjedu", "beartype.beartype")
 

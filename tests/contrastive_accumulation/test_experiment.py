@@ -2,13 +2,13 @@
 
 import dataclasses
 import io
-import signal
 import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from interrupted import assert_resumes
 from PIL import Image
 
 from sjedu.contrastive_accumulation import claims, experiment
@@ -22,7 +22,6 @@ from sjedu.contrastive_accumulation.sentences import (
     pretrained_tokens,
 )
 from sjedu.contrastive_accumulation.tasks import linear_probe, random_view, recall
-from sjedu.training import Record
 
 
 def config(preset="cpu", **numbers):
@@ -70,25 +69,9 @@ def test_the_gpu_presets_run_in_miniature():
     assert record.name == "gpu-digits-exact6-seed0"
 
 
-def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path, monkeypatch):
+def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path):
     numbers = config("dropout", steps=8, batch_size=32, micro_batch=8, width=16)
-    whole = train(numbers, progress=False)
-    batch = experiment.ViewsTask.batch
-
-    def interrupt(task, step):
-        if step == 4:
-            signal.raise_signal(signal.SIGINT)
-        return batch(task, step)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(experiment.ViewsTask, "batch", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            train(numbers, tmp_path, progress=False)
-    resumed = train(numbers, tmp_path, resume=True, progress=False)
-    assert resumed.curves == whole.curves
-    without_time = [{k: v for k, v in r.metrics.items() if k != "ms a step"} for r in (resumed, whole)]
-    assert without_time[0] == without_time[1]
-    assert Record.load(tmp_path / f"{numbers.name}.json").metrics == resumed.metrics
+    assert_resumes(train, numbers, tmp_path, experiment.ViewsTask, "batch", 5, but=("ms a step",))
 
 
 def test_cifar_pictures_take_the_resnet(tmp_path, monkeypatch):

@@ -2,11 +2,11 @@
 
 import dataclasses
 import math
-import signal
 
 import numpy as np
 import pytest
 import torch
+from interrupted import assert_resumes
 
 from sjedu.data import Images
 from sjedu.dirac_smoothing import experiment
@@ -54,25 +54,10 @@ def test_the_floor_is_trained_through_but_the_hard_one_is_not():
     assert abs(found["smooth"]["error of a"]) < 0.05
 
 
-def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path, monkeypatch):
+def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path):
     numbers = config("cpu", steps=12, learnable=True)
-    whole = train(numbers, progress=False)
-    assert len(whole.metrics["width"]) == numbers.depth
-    loss = PictureTask.loss
-
-    def interrupt(task, model, step, shard):
-        if step == 5:
-            signal.raise_signal(signal.SIGINT)
-        return loss(task, model, step, shard)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(PictureTask, "loss", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            train(numbers, tmp_path, progress=False)
-    resumed = train(numbers, tmp_path, resume=True, progress=False)
-    assert resumed.curves == whole.curves
-    assert resumed.metrics == whole.metrics
-    assert Record.load(tmp_path / f"{numbers.name}.json").metrics == whole.metrics
+    whole, _ = assert_resumes(train, numbers, tmp_path, PictureTask, "loss", 6)
+    assert len(Record.load(whole / f"{numbers.name}.json").metrics["width"]) == numbers.depth
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from interrupted import assert_resumes
 from tiny import READER, TOKENIZER, small
 
 from sjedu.data.text import parse_review
@@ -172,28 +173,7 @@ def test_a_draw_does_not_depend_on_those_before_it():
 
 def test_a_run_that_is_resumed_within_a_draw_ends_alike(tmp_path):
     config = dataclasses.replace(TINY, method="p_tuning_auxiliary")
-    whole = train(config, progress=False)
-    evaluate, calls = Learner.evaluate, []
-
-    def interrupted(self, episode, test):
-        calls.append(episode.labels)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return evaluate(self, episode, test)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Learner, "evaluate", interrupted)
-        original = experiment.Run.__init__
-        patch.setattr(
-            experiment.Run,
-            "__init__",
-            lambda self, *args, **kwargs: original(self, *args, **{**kwargs, "checkpoint_every": 2}),
-        )
-        with pytest.raises(KeyboardInterrupt):
-            train(config, tmp_path, progress=False)
-    resumed = train(config, tmp_path, resume=True, progress=False)
-    assert resumed.metrics == whole.metrics
-    assert resumed.curves == whole.curves
+    assert_resumes(train, config, tmp_path, Learner, "loss", 2 * config.steps + 3)
 
 
 def test_fine_tuning_learns_what_a_bag_of_characters_can_tell():

@@ -3,10 +3,10 @@
 import dataclasses
 import gzip
 import inspect
-import signal
 
 import pytest
 import torch
+from interrupted import assert_resumes
 
 from sjedu.data import DataNotFound
 from sjedu.data.text import TEXT_SETS
@@ -59,24 +59,10 @@ def test_it_learns_to_guess(objective, steps, learnt):
     assert train(config(**values, steps=steps), progress=False).metrics["embedded accuracy"] > learnt
 
 
-def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path, monkeypatch):
+def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path):
     numbers = config(steps=8, dropout=0.1, whole_word=True)
-    whole = train(numbers, tmp_path / "whole", progress=False)
-    draw = module.bucketed_indices
-
-    def interrupt(step, *rest):
-        if step == 4:
-            signal.raise_signal(signal.SIGINT)
-        return draw(step, *rest)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(module, "bucketed_indices", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            train(numbers, tmp_path / "halves", progress=False)
-    resumed = train(numbers, tmp_path / "halves", resume=True, progress=False)
-    assert resumed.metrics == whole.metrics
-    assert resumed.curves == whole.curves
-    files = [(tmp_path / name / "model" / "model.safetensors").read_bytes() for name in ("whole", "halves")]
+    folders = assert_resumes(train, numbers, tmp_path, module, "bucketed_indices", 5)
+    files = [(folder / "model" / "model.safetensors").read_bytes() for folder in folders]
     assert files[0] == files[1]
 
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import signal
 
 import numpy as np
 import pytest
 import torch
+from interrupted import assert_resumes
 from PIL import Image
 
 from sjedu.rope_2d import experiment
 from sjedu.rope_2d.experiment import PRESETS, Config, build_model, evaluate, load_task, sweep, train
 from sjedu.rope_2d.tasks import SymbolTask
 from sjedu.rope_2d.vision import ENCODINGS
-from sjedu.training import Record
 
 CHANCE = 1 / 8
 
@@ -50,24 +49,9 @@ def test_digits_are_learnt():
     assert "scikit-learn" in record.data
 
 
-def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path, monkeypatch):
+def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path):
     numbers = config("cpu", encoding="rope_mixed", steps=12, drop_path=0.2, test_grids=((6, 6),))
-    whole = train(numbers, progress=False)
-    batch = experiment.PictureTask.batch
-
-    def interrupt(task, step):
-        if step == 5:
-            signal.raise_signal(signal.SIGINT)
-        return batch(task, step)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(experiment.PictureTask, "batch", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            train(numbers, tmp_path, progress=False)
-    resumed = train(numbers, tmp_path, resume=True, progress=False)
-    assert resumed.curves == whole.curves
-    assert resumed.metrics == whole.metrics
-    assert Record.load(tmp_path / f"{numbers.name}.json").metrics == whole.metrics
+    assert_resumes(train, numbers, tmp_path, experiment.PictureTask, "batch", 6)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

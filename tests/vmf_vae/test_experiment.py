@@ -2,14 +2,13 @@
 
 import dataclasses
 import json
-import signal
 
 import numpy as np
 import pytest
 import torch
+from interrupted import assert_resumes
 
 from sjedu.data import Images
-from sjedu.training import Record
 from sjedu.training.checkpoint import load_checkpoint
 from sjedu.training.record import plain
 from sjedu.vmf_vae import experiment, kl_to_uniform
@@ -53,24 +52,9 @@ def test_a_circle_is_found():
 
 
 @pytest.mark.parametrize("latent", ["vmf", "gaussian"])
-def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path, monkeypatch, latent):
+def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path, latent):
     numbers = config("cpu", pixels="dynamic", latent=latent, steps=12, kl_warmup=10)
-    whole = train(numbers, progress=False)
-    batch = experiment.batch_indices
-
-    def interrupt(step, *numbers):
-        if step == 5:
-            signal.raise_signal(signal.SIGINT)
-        return batch(step, *numbers)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(experiment, "batch_indices", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            train(numbers, tmp_path, progress=False)
-    resumed = train(numbers, tmp_path, resume=True, progress=False)
-    assert resumed.curves == whole.curves
-    assert resumed.metrics == whole.metrics
-    assert Record.load(tmp_path / f"{numbers.name}.json").metrics == whole.metrics
+    assert_resumes(train, numbers, tmp_path, experiment, "batch_indices", 6)
 
 
 @pytest.mark.parametrize("code_at", ["start", "every step"])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
 
 import numpy as np
 import pytest
 import torch
+from interrupted import assert_resumes
 from PIL import Image
 
-from sjedu.training import Record
 from sjedu.wgan import estimation, wasserstein_1
 from sjedu.wgan.estimation import (
     SIDE,
@@ -126,27 +125,11 @@ def test_the_grid_starts_at_the_lower_left_and_goes_right():
     assert points[SIDE - 1].tolist() == [3, -3]
 
 
-def test_an_interrupted_estimation_ends_like_one_that_was_not(tmp_path, monkeypatch):
+def test_an_interrupted_estimation_ends_like_one_that_was_not(tmp_path):
     numbers = config(steps=8, critics=("gp:10", "spectral"), landscapes=(2, 8))
-    whole = estimate(numbers, tmp_path / "whole", progress=False)
-    batches, calls = estimation.batch_indices, []
-
-    def interrupt(*arguments):
-        calls.append(arguments)
-        if len(calls) == 9:
-            signal.raise_signal(signal.SIGINT)
-        return batches(*arguments)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(estimation, "batch_indices", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            estimate(numbers, tmp_path / "cut", progress=False)
-    resumed = estimate(numbers, tmp_path / "cut", resume=True, progress=False)
-    assert resumed.metrics == whole.metrics
-    assert resumed.curves == whole.curves
-    name = f"{numbers.name}.png"
-    assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    assert Record.load(tmp_path / "cut" / f"{numbers.name}.json").metrics == whole.metrics
+    folders = assert_resumes(estimate, numbers, tmp_path, estimation, "batch_indices", 9)
+    files = [(folder / f"{numbers.name}.png").read_bytes() for folder in folders]
+    assert files[0] == files[1]
 
 
 @pytest.mark.parametrize(

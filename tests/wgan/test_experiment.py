@@ -6,17 +6,16 @@ import dataclasses
 import gzip
 import hashlib
 import io
-import signal
 import struct
 import zipfile
 
 import numpy as np
 import pytest
 import torch
+from interrupted import assert_resumes
 from PIL import Image
 
 from sjedu.data import DataNotFound
-from sjedu.training import Record
 from sjedu.wgan import experiment
 from sjedu.wgan.experiment import PRESETS, ROW, Config, StaticConfig, generate, load_task, sweep, train
 
@@ -100,26 +99,9 @@ def test_clipped_weights_stay_clipped(monkeypatch):
     assert max(float(p.detach().abs().max()) for p in critics[0].parameters()) <= 0.02 + 1e-7
 
 
-def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path, monkeypatch):
+def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path):
     numbers = config(constraint="spectral", steps=6, width=32, critic_steps=2, measure_every=2, samples=100)
-    whole = train(numbers, tmp_path / "whole", progress=False)
-    batch = experiment.Task.batch
-    calls = []
-
-    def interrupt(task, number):
-        calls.append(number)
-        if len(calls) == 8:
-            signal.raise_signal(signal.SIGINT)
-        return batch(task, number)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(experiment.Task, "batch", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            train(numbers, tmp_path / "cut", progress=False)
-    resumed = train(numbers, tmp_path / "cut", resume=True, progress=False)
-    assert resumed.curves == whole.curves
-    assert resumed.metrics == whole.metrics
-    assert Record.load(tmp_path / "cut" / f"{numbers.name}.json").metrics == whole.metrics
+    assert_resumes(train, numbers, tmp_path, experiment.Task, "batch", 8)
 
 
 def test_a_run_keeps_a_row_of_samples(tmp_path):
