@@ -1,9 +1,9 @@
 """Runs held against each other: grouped by what they compare, in its order, and honest about what is missing."""
 
 import pytest
+from records import made_up
 
 from sjedu.studies import Comparison
-from sjedu.training import Record
 
 SHAPES = Comparison(
     "rope_2d",
@@ -16,21 +16,8 @@ SHAPES = Comparison(
 
 
 def run(shape, study="cpu", seed=0, **metrics):
-    return Record(
-        lesson="rope_2d",
-        name=f"{study}-{shape}-seed{seed}",
-        config={"study": study, "shape": shape},
-        seed=seed,
-        commit=None,
-        dirty=False,
-        device="cpu (1 thread)",
-        versions={"torch": "2"},
-        date="2026-01-01",
-        seconds=1.0,
-        metrics=metrics,
-        curves={},
-        data="",
-    )
+    config = {"study": study, "shape": shape}
+    return made_up(f"{study}-{shape}-seed{seed}", config, metrics, seed=seed)
 
 
 RUNS = [run("square", seed=seed, area=1.0 + seed, seconds=9) for seed in range(2)]

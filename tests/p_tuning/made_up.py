@@ -3,10 +3,10 @@
 import dataclasses
 
 import numpy as np
+from records import made_up
 
 from sjedu.p_tuning.experiment import Config
 from sjedu.p_tuning.tasks import HUMAN
-from sjedu.training import Record
 
 BUDGETS = (4, 16, 256)
 RISE = {4: 0.0, 16: 0.1, 256: 0.2}
@@ -22,21 +22,7 @@ def record(method, base, *, noise=0.01, **fields):
     if method == "zero_shot":
         metrics["zero_shot"] = {t.pattern: 0.8 - 0.05 * i for i, t in enumerate(HUMAN[config.kind])}
         metrics["accuracy"] = {str(n): [base] * 4 for n in BUDGETS}
-    return Record(
-        lesson="p_tuning",
-        name=config.name,
-        config=dataclasses.asdict(config),
-        seed=0,
-        commit=None,
-        dirty=False,
-        device="cpu (1 thread)",
-        versions={"torch": "2"},
-        date="2026-01-01",
-        seconds=1.0,
-        metrics=metrics,
-        curves={},
-        data="",
-    )
+    return made_up(config.name, dataclasses.asdict(config), metrics, lesson="p_tuning")
 
 
 STARTS = ("p_tuning", "p_tuning_words", "p_tuning_unused", "p_tuning_template")

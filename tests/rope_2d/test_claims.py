@@ -8,13 +8,14 @@ import json
 import numpy as np
 import pytest
 import torch
+from records import made_up
 
 from sjedu.course import ClaimSheet, Verdict
 from sjedu.rope_2d import claims
 from sjedu.rope_2d.claims import CLAIMS, shift_error, summary
 from sjedu.rope_2d.experiment import PRESETS, Config
 from sjedu.rope_2d.vision import ENCODINGS
-from sjedu.training import Record, load_records
+from sjedu.training import load_records
 
 GOOD, FAIR, BAD = Verdict.REPRODUCED, Verdict.PARTLY, Verdict.NOT_REPRODUCED
 
@@ -118,21 +119,9 @@ def test_the_mean_logit_of_the_axial_form_is_half_a_sum():
 
 
 def record(study, encoding, seed, **metrics):
-    return Record(
-        lesson="rope_2d",
-        name=f"{study}-{encoding}-{seed}",
-        config={"study": study, "encoding": encoding},
-        seed=seed,
-        commit=None,
-        dirty=False,
-        device="cpu (1 thread)",
-        versions={"torch": "2"},
-        date="2026-01-01",
-        seconds=1.0,
-        metrics={name.replace("_", " "): value for name, value in metrics.items()},
-        curves={},
-        data="",
-    )
+    config = {"study": study, "encoding": encoding}
+    shown = {name.replace("_", " "): value for name, value in metrics.items()}
+    return made_up(f"{study}-{encoding}-{seed}", config, shown, seed=seed)
 
 
 def test_a_summary_has_a_row_for_each_encoding():

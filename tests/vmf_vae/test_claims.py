@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+from records import made_up
 
 from sjedu.course import ClaimSheet, Verdict
 from sjedu.training import Record, load_records
@@ -95,22 +96,8 @@ def test_a_wrong_distribution_is_noticed(monkeypatch):
 
 def record(name: str, **metrics: float) -> Record:
     configs = {each.name: each for preset in ("cpu", "collapse", "circle", "mnist") for each in study(preset)}
-    config = dataclasses.replace(configs[name + "-seed0"])
-    return Record(
-        lesson="vmf_vae",
-        name=config.name,
-        config=dataclasses.asdict(config),
-        seed=0,
-        commit=None,
-        dirty=False,
-        device="cpu (1 thread)",
-        versions={"torch": "2"},
-        date="2026-01-01",
-        seconds=1.0,
-        metrics=metrics,
-        curves={"step": []},
-        data="",
-    )
+    config = configs[name + "-seed0"]
+    return made_up(config.name, dataclasses.asdict(config), metrics, lesson="vmf_vae")
 
 
 def seeds(name: str, *values: dict[str, float]) -> list[Record]:
