@@ -81,7 +81,11 @@ def mask_viewer_scene() -> Scene:
 
 def _matrix(ax: Axes, title: str, vmax: float) -> Any:
     ax.set(
-        title=title, xlabel="column: seen", ylabel="row: looks", xticks=range(LENGTH), yticks=range(LENGTH)
+        title=title,
+        xlabel="column: what is seen",
+        ylabel="row: who looks",
+        xticks=range(LENGTH),
+        yticks=range(LENGTH),
     )
     ax.spines[:].set_visible(False)
     return ax.imshow(np.zeros((LENGTH, LENGTH)), cmap="Blues", vmin=0.0, vmax=vmax)
@@ -239,7 +243,11 @@ def ablation(records: Sequence[Record]) -> ipywidgets.VBox:
 
 def ablation_figure(records: Sequence[Record], away: str = "the in-batch loss") -> tuple[Figure, str]:
     """Return the still picture of `ablation`, and the sentence that says what it shows."""
-    return _still(ablation_scene(records), away=away, values=True)
+    fig, sentence = _still(ablation_scene(records), away=away, values=True)
+    legend = fig.axes[0].get_legend()
+    assert legend is not None
+    legend.get_texts()[-1].set_text(f"without {away}")
+    return fig, sentence
 
 
 def ablation_scene(records: Sequence[Record]) -> Scene:

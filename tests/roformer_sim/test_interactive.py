@@ -98,8 +98,8 @@ def test_every_recorded_ablation_is_drawn():
         for values in (True, False):
             _, sentence = render(scene, away=away, values=values)
             assert away in sentence
-    figure, _ = interactive.ablation_figure(records)
-    assert figure.axes
+    figure, _ = interactive.ablation_figure(records, "noise")
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()][-1] == "without noise"
 
 
 def test_no_records_no_chart():
