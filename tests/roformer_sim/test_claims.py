@@ -98,7 +98,7 @@ def test_easy_negatives(mixed, alone, within, expected):
     ],
 )
 def test_distillation(after, expected):
-    records = runs(cpu=both(0.5, 0.5), distil=after, continued=both(0.5, 0.5))
+    records = runs(cpu=both(0.5, 0.5), distil=after, continued=both(0.5, 0.5), distil_large=both(0.9, 0.9))
     assert verdict("C5", claims.distillation(records)) == expected
 
 
@@ -107,8 +107,39 @@ def test_distillation(after, expected):
     [(0.7, Verdict.REPRODUCED), (0.505, Verdict.PARTLY), (0.3, Verdict.NOT_REPRODUCED)],
 )
 def test_students(distilled, expected):
-    records = runs(student=found(0.5), student_distil=found(distilled), distil=found(0.6))
-    assert verdict("C6", claims.student(records)) == expected
+    records = runs(
+        student=found(0.5),
+        student_distil_large=found(distilled),
+        teacher=found(0.8),
+        student_distil=found(0.4),
+        distil=found(0.6),
+    )
+    measured = claims.student(records)
+    assert verdict("C6", measured) == expected
+    assert measured["text"].endswith("smaller teacher 0.400 ± 0.006")
+    assert measured["why"].startswith("The teacher finds 0.800 ± 0.006; the earlier one")
+
+
+def test_the_teachers_stand_side_by_side():
+    studies = [study for taught in claims.TAUGHT.values() for study in taught]
+    values = {
+        study: {**both(0.1 * k, 0.05 * k), "statements_accuracy": 0.5} for k, study in enumerate(studies)
+    }
+    records = runs(simbert=found(0.8), teacher=found(0.9), **values)
+    for each in records:
+        each.config["distillation"] = 100.0
+        each.curves.update(step=[0, 1, 2, 3, 4], distillation=[9.0, 9.0, 9.0, 9.0, 4.0])
+    table = claims.teachers(records)
+    assert table.rows[0][2:] == ["—", "0.800 ± 0.006", "0.900 ± 0.006"]
+    assert table.rows[3] == [
+        "cpu, 300 steps more",
+        "meaning kept",
+        "0.000 ± 0.006",
+        "0.050 ± 0.006",
+        "0.100 ± 0.006",
+    ]
+    assert table.rows[4] == ["cpu, 300 steps more", "gap of cosines", "—", *["0.200 ± 0.000"] * 2]
+    assert len(table.rows) == 1 + 2 * 4
 
 
 @pytest.mark.parametrize(
