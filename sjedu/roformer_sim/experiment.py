@@ -17,6 +17,7 @@
     student_distil  the same, with a teacher in place of contrast (give teacher)
     teacher         "simbert" twice as wide and deep: a teacher that is larger than those it teaches
     distil_large    "distil" with that one (give start and teacher)
+    distil_long, continued_long  "distil_large" and "continued" for ten times as long
     student_distil_large  "student_distil" with that one (give teacher)
     sim             the small model that comes with the package, from pretrained weights
     quick           "simbert" in seconds, for the notebook
@@ -189,6 +190,8 @@ PRESETS: dict[str, Config] = {
         _SIMBERT, study="teacher", dim=128, layers=4, learning_rate=1.5e-3, steps=1600
     ),
     "distil_large": dataclasses.replace(_DISTIL, study="distil_large"),
+    "distil_long": dataclasses.replace(_DISTIL, study="distil_long", steps=3000),
+    "continued_long": dataclasses.replace(_DISTIL, study="continued_long", contrast=True, steps=3000),
     "student_distil_large": dataclasses.replace(_STUDENT_DISTIL, study="student_distil_large"),
     "sim": _SIM,
     "quick": dataclasses.replace(_SIM, study="quick", corpora=("questions",), noise=0.0, steps=150),
