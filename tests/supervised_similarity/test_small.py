@@ -32,3 +32,8 @@ def test_a_model_is_the_one_of_its_record(name, run, who, tmp_path):
     card = (FOLDER / name / "README.md").read_text("utf-8")
     assert card == write_card(tmp_path, record, who).read_text("utf-8")
     assert not record.dirty
+
+
+def test_the_start_names_the_pairs_that_it_learnt_from():
+    card = (FOLDER / "start" / "README.md").read_text("utf-8")
+    assert "6000 pairs of the embedded corpus, mined by overlap" in card
