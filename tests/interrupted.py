@@ -26,10 +26,10 @@ def assert_resumes(train, config, folder: Path, owner, name: str, call: int, but
     """
     wanted, calls = getattr(owner, name), itertools.count(1)
 
-    def interrupt(*arguments):
+    def interrupt(*arguments, **named):
         if next(calls) == call:
             signal.raise_signal(signal.SIGINT)
-        return wanted(*arguments)
+        return wanted(*arguments, **named)
 
     def kept(record):
         return {key: value for key, value in record.metrics.items() if key not in but}

@@ -3,29 +3,18 @@
 import dataclasses
 
 import pytest
+from records import made_up
 from tiny_sim import make_sim, make_writer
 
 from sjedu.course import ClaimSheet, Verdict
 from sjedu.roformer_sim import claims
-from sjedu.training import Record, load_records
+from sjedu.training import load_records
 
 
 def record(study, seed, **metrics):
-    return Record(
-        lesson="roformer_sim",
-        name=f"{study}-seed{seed}",
-        config={"study": study, "seed": seed},
-        seed=seed,
-        commit="0" * 40,
-        dirty=False,
-        device="cpu",
-        versions={},
-        date="2026-01-01",
-        seconds=1.0,
-        metrics={name.replace("_", " "): value for name, value in metrics.items()},
-        curves={},
-        data="",
-    )
+    shown = {name.replace("_", " "): value for name, value in metrics.items()}
+    config = {"study": study, "seed": seed}
+    return made_up(f"{study}-seed{seed}", config, shown, lesson="roformer_sim", seed=seed)
 
 
 def runs(**studies):

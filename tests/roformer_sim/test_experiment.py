@@ -5,6 +5,7 @@ import json
 
 import pytest
 import torch
+from interrupted import assert_resumes
 from tiny_sim import TOKENIZER, make_sim
 
 from sjedu.roformer_sim import RoFormerSim, contrastive_loss, unpack
@@ -35,6 +36,13 @@ def test_contrast_and_generation_are_learnt(monkeypatch):
     assert record.metrics["combination accuracy"] > 0.3  # chance is 0.0025
     assert record.metrics["combination spearman"] > 0.4
     assert record.curves["generation"][-1] < record.curves["generation"][0] - 1.0
+
+
+def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path):
+    config = tiny(dim=16, steps=6, dropout=0.1)
+    folders = assert_resumes(train, config, tmp_path, module, "draw", 4)
+    files = [(folder / "model" / "model.safetensors").read_bytes() for folder in folders]
+    assert files[0] == files[1]
 
 
 def test_what_is_switched_off_is_not_in_the_loss():
