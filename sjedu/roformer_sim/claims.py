@@ -356,9 +356,10 @@ def student(records: Sequence[Record]) -> Measured:
     }
 
 
-#: What is trained without a teacher, with a small one, and with a large one.
+#: What is trained without a teacher, with a small one, and with a large one; None where nobody did.
 TAUGHT = {
     "cpu, 300 steps more": ("continued", "distil", "distil_large"),
+    "cpu, 3000 steps more": ("continued_long", None, "distil_long"),
     "half as wide": ("student", "student_distil", "student_distil_large"),
 }
 
@@ -378,8 +379,10 @@ def teachers(records: Sequence[Record]) -> Table:
     rows = [["the teacher", "questions found", "—", *alone]]
     for model, studies in TAUGHT.items():
         for name, metrics in measures.items():
-            rows.append([model, name, *(str(spread(records, study, metrics)) for study in studies)])
-        rows.append([model, "gap of cosines", "—", *(str(cosine_gap(records, s)) for s in studies[1:])])
+            found = (str(spread(records, study, metrics)) if study else "—" for study in studies)
+            rows.append([model, name, *found])
+        gaps = (str(cosine_gap(records, study)) if study else "—" for study in studies[1:])
+        rows.append([model, "gap of cosines", "—", *gaps])
     return Table(
         ["model", "measure", "no teacher", "small teacher", "large teacher"],
         rows,

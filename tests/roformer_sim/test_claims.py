@@ -110,7 +110,7 @@ def test_students(distilled, expected):
 
 
 def test_the_teachers_stand_side_by_side():
-    studies = [study for taught in claims.TAUGHT.values() for study in taught]
+    studies = [study for taught in claims.TAUGHT.values() for study in taught if study]
     values = {
         study: {**both(0.1 * k, 0.05 * k), "statements_accuracy": 0.5} for k, study in enumerate(studies)
     }
@@ -128,7 +128,8 @@ def test_the_teachers_stand_side_by_side():
         "0.100 ± 0.006",
     ]
     assert table.rows[4] == ["cpu, 300 steps more", "gap of cosines", "—", *["0.200 ± 0.000"] * 2]
-    assert len(table.rows) == 1 + 2 * 4
+    assert table.rows[5][3] == table.rows[8][3] == "—"  # nobody distilled from the small teacher for as long
+    assert len(table.rows) == 1 + 3 * 4
 
 
 @pytest.mark.parametrize(
