@@ -37,6 +37,7 @@ __all__ = [
     "explore_html",
     "render",
     "slider",
+    "still",
     "text_line",
     "toggle",
 ]
@@ -95,6 +96,12 @@ def render(scene: Scene, **state: Any) -> tuple[bytes, str]:
     for artist in sorted(scene.moving, key=lambda artist: artist.get_zorder()):
         artist.draw(renderer)
     return _png(np.asarray(canvas.buffer_rgba())), sentence
+
+
+def still(scene: Scene, **state: Any) -> tuple[Figure, str]:
+    """Return the figure of `scene` in `state`, for a page behind which no kernel runs, and its sentence."""
+    sentence = scene.update(**state)
+    return scene.figure, sentence
 
 
 class Labels(PathCollection):

@@ -22,7 +22,7 @@ from matplotlib.ticker import FuncFormatter
 
 from sjedu.contrastive_accumulation import theory
 from sjedu.contrastive_accumulation.meter import Cost, step_cost
-from sjedu.interactive import Labels, Scene, choice, explore, slider, toggle
+from sjedu.interactive import Labels, Scene, choice, explore, slider, still, toggle
 from sjedu.plotting import COLORS, DIVERGING, Real, mosaic
 
 Panel: TypeAlias = tuple[list[Artist], Callable[..., None]]
@@ -118,7 +118,7 @@ def chunks() -> ipywidgets.VBox:
 
 def chunks_figure() -> tuple[Figure, str]:
     """Return the still picture of `chunks`, and the sentence that says what it shows."""
-    return _still(chunks_scene(), parts=4, mode="naive", temperature=0.5)
+    return still(chunks_scene(), parts=4, mode="naive", temperature=0.5)
 
 
 def chunks_scene() -> Scene:
@@ -194,7 +194,7 @@ def circle() -> ipywidgets.VBox:
 
 def circle_figure() -> tuple[Figure, str]:
     """Return the still picture of `circle`, and the sentence that says what it shows."""
-    return _still(circle_scene(), pair=3, angle=20, temperature=0.2, chunk=2)
+    return still(circle_scene(), pair=3, angle=20, temperature=0.2, chunk=2)
 
 
 def circle_scene() -> Scene:
@@ -289,7 +289,7 @@ def meter() -> ipywidgets.VBox:
 
 def meter_figure() -> tuple[Figure, str]:
     """Return the still picture of `meter`, and the sentence that says what it shows."""
-    return _still(meter_scene(), size=12, chunk=6, layers=6, width=1024)
+    return still(meter_scene(), size=12, chunk=6, layers=6, width=1024)
 
 
 def meter_scene() -> Scene:
@@ -395,7 +395,7 @@ def dropout() -> ipywidgets.VBox:
 
 def dropout_figure() -> tuple[Figure, str]:
     """Return the still picture of `dropout`, and the sentence that says what it shows."""
-    return _still(dropout_scene(), replay=False, p=0.3, seed=0)
+    return still(dropout_scene(), replay=False, p=0.3, seed=0)
 
 
 def dropout_scene() -> Scene:
@@ -430,11 +430,6 @@ def dropout_scene() -> Scene:
 
 
 # ---------------------------------------------------------------- helpers
-
-
-def _still(scene: Scene, **state: Any) -> tuple[Figure, str]:
-    sentence = scene.update(**state)
-    return scene.figure, sentence
 
 
 def _bars(ax: Axes, names: Sequence[str], title: str, top: float = 1.6) -> Panel:

@@ -8,7 +8,7 @@ from panels: a panel is the list of its artists that move, and the function that
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import ipywidgets
 import numpy as np
@@ -19,7 +19,7 @@ from matplotlib.patches import Polygon
 
 from sjedu.dirac_smoothing import theory
 from sjedu.dirac_smoothing.functions import FUNCTIONS, PiecewiseLinear
-from sjedu.interactive import Scene, choice, explore, slider, toggle
+from sjedu.interactive import Scene, choice, explore, slider, still, toggle
 from sjedu.plotting import COLORS, Real, figure, mosaic
 
 Panel: TypeAlias = tuple[list[Artist], Callable[..., None]]
@@ -43,7 +43,7 @@ def kernel_and_function() -> ipywidgets.VBox:
 
 def kernel_and_function_figure() -> tuple[Figure, str]:
     """Return the still picture of `kernel_and_function`, and the sentence that says what it shows."""
-    return _still(kernel_and_function_scene(), function="ReLU", kernel="gaussian", log_width=-0.2, x=0.6)
+    return still(kernel_and_function_scene(), function="ReLU", kernel="gaussian", log_width=-0.2, x=0.6)
 
 
 def kernel_and_function_scene() -> Scene:
@@ -189,7 +189,7 @@ def draw_your_own() -> ipywidgets.VBox:
 def draw_your_own_figure() -> tuple[Figure, str]:
     """Return the still picture of `draw_your_own`, and the sentence that says what it shows."""
     state = {"y0": 0.0, "y1": 1.0, "y2": -0.5, "y3": 0.5, "y4": 0.0}
-    return _still(draw_your_own_scene(), **state, jump=1.0, log_width=-0.7, kernel="gaussian")
+    return still(draw_your_own_scene(), **state, jump=1.0, log_width=-0.7, kernel="gaussian")
 
 
 def draw_your_own_scene() -> Scene:
@@ -254,7 +254,7 @@ def floor() -> ipywidgets.VBox:
 
 def floor_figure() -> tuple[Figure, str]:
     """Return the article's figure, t = 10, M = 5, N = 10, and the sentence that says what it shows."""
-    return _still(floor_scene(), t=10.0, M=5, N=10, fourier=False)
+    return still(floor_scene(), t=10.0, M=5, N=10, fourier=False)
 
 
 def floor_scene() -> Scene:
@@ -325,7 +325,7 @@ def two_families() -> ipywidgets.VBox:
 
 def two_families_figure() -> tuple[Figure, str]:
     """Return the still picture of `two_families`, and the sentence that says what it shows."""
-    return _still(two_families_scene(), kernel="gaussian", width=1.0)
+    return still(two_families_scene(), kernel="gaussian", width=1.0)
 
 
 def two_families_scene() -> Scene:
@@ -372,11 +372,6 @@ def two_families_scene() -> Scene:
 
 
 # ---------------------------------------------------------------- helpers
-
-
-def _still(scene: Scene, **state: Any) -> tuple[Figure, str]:
-    sentence = scene.update(**state)
-    return scene.figure, sentence
 
 
 def _legend(ax: Axes, entries: Sequence[tuple[str, str, str]]) -> None:

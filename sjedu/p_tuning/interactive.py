@@ -8,7 +8,7 @@ is handed to them: models, the path of a prompt, recorded runs. Chinese stands i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import ipywidgets
 import numpy as np
@@ -17,7 +17,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from sjedu.interactive import Labels, Scene, choice, explore, slider, toggle
+from sjedu.interactive import Labels, Scene, choice, explore, slider, still, toggle
 from sjedu.p_tuning import theory
 from sjedu.p_tuning.backbone import Backbone
 from sjedu.p_tuning.classifier import ClozeClassifier
@@ -91,7 +91,7 @@ def template_builder(models: Models) -> ipywidgets.VBox:
 def template_builder_figure(models: Models) -> tuple[Figure, str]:
     """Return the still picture of `template_builder`, and the sentence that says what it shows."""
     state = {"made_of": "words", "place": "suffix", "tokens": 3, "review": "good"}
-    return _still(template_builder_scene(models), kind="mlm", **state)
+    return still(template_builder_scene(models), kind="mlm", **state)
 
 
 def template_builder_scene(models: Models) -> Scene:
@@ -184,7 +184,7 @@ def prompt_path(path: PromptPath) -> ipywidgets.VBox:
 
 def prompt_path_figure(path: PromptPath) -> tuple[Figure, str]:
     """Return the still picture of `prompt_path`, and the sentence that says what it shows."""
-    return _still(prompt_path_scene(path), picture=len(path.steps) - 1, trail=True)
+    return still(prompt_path_scene(path), picture=len(path.steps) - 1, trail=True)
 
 
 def prompt_path_scene(path: PromptPath) -> Scene:
@@ -261,7 +261,7 @@ def label_budget_figure(records: Sequence[Record]) -> tuple[Figure, str]:
     found = list(budget_curves(records, "mlm"))
     method = "p_tuning" if "p_tuning" in found else found[0]
     against = "fine_tune" if "fine_tune" in found else found[-1]
-    return _still(label_budget_scene(records), objective="mlm", method=method, against=against)
+    return still(label_budget_scene(records), objective="mlm", method=method, against=against)
 
 
 def budget_curves(records: Sequence[Record], objective: str) -> dict[str, dict[int, Spread]]:
@@ -344,8 +344,3 @@ def _compare(known: Mapping[str, Mapping[int, Spread]], method: str, against: st
     first, second = known[method], known[against]
     parts = [f"{first[n].mean:.2f} against {second[n].mean:.2f} at {n}" for n in sorted(first) if n in second]
     return f"{method} and {against} with the {model} model, mean accuracy: {', '.join(parts)} labels."
-
-
-def _still(scene: Scene, **state: Any) -> tuple[Figure, str]:
-    sentence = scene.update(**state)
-    return scene.figure, sentence

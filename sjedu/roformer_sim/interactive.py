@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sjedu.course.tables import Badge, Table, Tone
-from sjedu.interactive import Labels, Scene, choice, explore, explore_html, slider, text_line, toggle
+from sjedu.interactive import Labels, Scene, choice, explore, explore_html, slider, still, text_line, toggle
 from sjedu.plotting import COLORS, figure
 from sjedu.roformer import RoFormer, RoFormerConfig
 from sjedu.roformer_sim import theory
@@ -47,7 +47,7 @@ def mask_viewer() -> ipywidgets.VBox:
 
 def mask_viewer_figure() -> tuple[Figure, str]:
     """Return the still picture of `mask_viewer`, and the sentence that says what it shows."""
-    return _still(mask_viewer_scene(), border=7, layers=2, noise=True)
+    return still(mask_viewer_scene(), border=7, layers=2, noise=True)
 
 
 def mask_viewer_scene() -> Scene:
@@ -243,7 +243,7 @@ def ablation(records: Sequence[Record]) -> ipywidgets.VBox:
 
 def ablation_figure(records: Sequence[Record], away: str = "the in-batch loss") -> tuple[Figure, str]:
     """Return the still picture of `ablation`, and the sentence that says what it shows."""
-    fig, sentence = _still(ablation_scene(records), away=away, values=True)
+    fig, sentence = still(ablation_scene(records), away=away, values=True)
     legend = fig.axes[0].get_legend()
     assert legend is not None
     legend.get_texts()[-1].set_text(f"without {away}")
@@ -314,8 +314,3 @@ def _error(value: Spread) -> float:
 
 def _errors(values: Sequence[Spread]) -> list[float]:
     return [_error(value) for value in values]
-
-
-def _still(scene: Scene, **state: Any) -> tuple[Figure, str]:
-    sentence = scene.update(**state)
-    return scene.figure, sentence

@@ -23,7 +23,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
-from sjedu.interactive import Labels, Scene, choice, explore, slider, toggle
+from sjedu.interactive import Labels, Scene, choice, explore, slider, still, toggle
 from sjedu.plotting import COLORS, DIVERGING, SEQUENTIAL, Real, figure, mosaic
 from sjedu.rope_2d import quaternion, theory
 from sjedu.rope_2d.offsets import distance, mean_logit
@@ -55,7 +55,7 @@ def two_rotations() -> ipywidgets.VBox:
 
 def two_rotations_figure() -> tuple[Figure, str]:
     """Return the still picture of `two_rotations`, and the sentence that says what it shows."""
-    return _still(two_rotations_scene(), x=-2.0, y=1.0, dx=3.0, dy=2.0, theta=0.5)
+    return still(two_rotations_scene(), x=-2.0, y=1.0, dx=3.0, dy=2.0, theta=0.5)
 
 
 def two_rotations_scene() -> Scene:
@@ -372,7 +372,7 @@ def quaternion_failure() -> ipywidgets.VBox:
 
 def quaternion_failure_figure() -> tuple[Figure, str]:
     """Return the still picture of `quaternion_failure`, and the sentence that says what it shows."""
-    return _still(quaternion_failure_scene(), x1=4.0, y1=1.0, x2=1.0, y2=5.0, theta=0.1, two_sided=False)
+    return still(quaternion_failure_scene(), x1=4.0, y1=1.0, x2=1.0, y2=5.0, theta=0.1, two_sided=False)
 
 
 def quaternion_failure_scene() -> Scene:
@@ -591,11 +591,6 @@ def _square(cell: Cell) -> Float64[np.ndarray, "4 2"]:
 
 
 # ---------------------------------------------------------------- helpers
-
-
-def _still(scene: Scene, **state: Any) -> tuple[Figure, str]:
-    sentence = scene.update(**state)
-    return scene.figure, sentence
 
 
 def _map(ax: Axes, offsets: Float64[np.ndarray, "rows columns 2"], **colours: Any) -> Any:

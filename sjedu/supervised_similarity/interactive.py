@@ -20,7 +20,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
 from sjedu.data.text import COLOURS, SUBJECTS, Statement, opposite, parse_statement, wordings
-from sjedu.interactive import Labels, Scene, choice, explore, slider, text_line
+from sjedu.interactive import Labels, Scene, choice, explore, slider, still, text_line
 from sjedu.plotting import COLORS, DIVERGING, Real, figure, mosaic
 from sjedu.supervised_similarity.evaluation import auc, confusion, cosines, roc
 from sjedu.supervised_similarity.experiment import load_small
@@ -191,7 +191,7 @@ def loss_landscape() -> ipywidgets.VBox:
 
 def loss_landscape_figure() -> tuple[Figure, str]:
     """Return the still picture of `loss_landscape`, and the sentence that says what it shows."""
-    return _still(loss_landscape_scene(), p=0.3, topic=-1.5, weight=4.0)
+    return still(loss_landscape_scene(), p=0.3, topic=-1.5, weight=4.0)
 
 
 def loss_landscape_scene() -> Scene:
@@ -266,7 +266,7 @@ def head_plane() -> ipywidgets.VBox:
 
 def head_plane_figure() -> tuple[Figure, str]:
     """Return the still picture of `head_plane`, and the sentence that says what it shows."""
-    return _still(head_plane_scene(), across=-0.6, up=0.9, topic=1.0, meaning=1.5)
+    return still(head_plane_scene(), across=-0.6, up=0.9, topic=1.0, meaning=1.5)
 
 
 def head_plane_scene() -> Scene:
@@ -338,7 +338,7 @@ def threshold() -> ipywidgets.VBox:
 
 def threshold_figure() -> tuple[Figure, str]:
     """Return the still picture of `threshold`, and the sentence that says what it shows."""
-    return _still(threshold_scene(), name="negation", model="start", at=0.8)
+    return still(threshold_scene(), name="negation", model="start", at=0.8)
 
 
 def threshold_scene() -> Scene:
@@ -466,8 +466,3 @@ def _rgb(color: str) -> tuple[float, float, float]:
 def _number(value: Real) -> str:
     text = f"{value:.2f}"
     return "0.00" if text == "-0.00" else text.replace("-", "−")
-
-
-def _still(scene: Scene, **state: Any) -> tuple[Figure, str]:
-    sentence = scene.update(**state)
-    return scene.figure, sentence

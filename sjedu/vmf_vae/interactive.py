@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cache, lru_cache
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import ipywidgets
 import numpy as np
@@ -23,7 +23,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sjedu.interactive import Labels, Scene, explore, slider
+from sjedu.interactive import Labels, Scene, explore, slider, still
 from sjedu.plotting import COLORS, CYCLE, SEQUENTIAL, Real, figure, mosaic
 from sjedu.vmf_vae import kl_to_uniform
 from sjedu.vmf_vae.decoder import sphere_decoder
@@ -240,7 +240,7 @@ def kl_landscape() -> ipywidgets.VBox:
 
 def kl_landscape_figure() -> tuple[Figure, str]:
     """Return the still picture of `kl_landscape`, and the sentence that says what it shows."""
-    fig, sentence = _still(kl_landscape_scene(), dim=2.0, kappa=math.log10(20), nats=3.0)
+    fig, sentence = still(kl_landscape_scene(), dim=2.0, kappa=math.log10(20), nats=3.0)
     return fig, f"{sentence} The dashed line is the ridge, where the KL at that κ is highest."
 
 
@@ -398,7 +398,7 @@ def kappa_gradient() -> ipywidgets.VBox:
 
 def kappa_gradient_figure() -> tuple[Figure, str]:
     """Return the still picture of `kappa_gradient`, and the sentence that says what it shows."""
-    return _still(kappa_gradient_scene(), dim=5, kappa=math.log10(2))
+    return still(kappa_gradient_scene(), dim=5, kappa=math.log10(2))
 
 
 def kappa_gradient_scene() -> Scene:
@@ -484,11 +484,6 @@ def _density(law: AngularGrid) -> tuple[np.ndarray, np.ndarray]:
     shape = law.kappa * np.cos(phi) + (law.dim - 3) * np.log(np.sin(phi))
     log = shape + _log_slice_area(law.dim) - law.log_z
     return np.cos(phi), np.exp(log)
-
-
-def _still(scene: Scene, **state: Any) -> tuple[Figure, str]:
-    sentence = scene.update(**state)
-    return scene.figure, sentence
 
 
 def _digits(value: float) -> str:

@@ -20,7 +20,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from PIL import Image
 
-from sjedu.interactive import Labels, Scene, choice, explore, slider
+from sjedu.interactive import Labels, Scene, choice, explore, slider, still
 from sjedu.plotting import COLORS, DIVERGING, Real, figure, mosaic
 from sjedu.training import Record, load_records
 from sjedu.wgan import estimation, studies
@@ -185,7 +185,7 @@ def false_optimum() -> ipywidgets.VBox:
 
 def false_optimum_figure() -> tuple[Figure, str]:
     """Return the still picture of `false_optimum`, and the sentence that says what it shows."""
-    return _still(false_optimum_scene(), n=16, d=10)
+    return still(false_optimum_scene(), n=16, d=10)
 
 
 @lru_cache(512)
@@ -243,7 +243,7 @@ def batch_tournament() -> ipywidgets.VBox:
 
 def batch_tournament_figure() -> tuple[Figure, str]:
     """Return the still picture of `batch_tournament`, and the sentence that says what it shows."""
-    return _still(batch_tournament_scene(), n=64, candidate="centroids", draw=0)
+    return still(batch_tournament_scene(), n=64, candidate="centroids", draw=0)
 
 
 def batch_tournament_scene() -> Scene:
@@ -306,7 +306,7 @@ def penalty_bias() -> ipywidgets.VBox:
 
 def penalty_bias_figure() -> tuple[Figure, str]:
     """Return the still picture of `penalty_bias`, and the sentence that says what it shows."""
-    return _still(penalty_bias_scene(), W=2.0, strength=10.0, centre=1)
+    return still(penalty_bias_scene(), W=2.0, strength=10.0, centre=1)
 
 
 def penalty_bias_scene() -> Scene:
@@ -359,7 +359,7 @@ def pixel_metric() -> ipywidgets.VBox:
 
 def pixel_metric_figure() -> tuple[Figure, str]:
     """Return the still picture of `pixel_metric`, and the sentence that says what it shows."""
-    return _still(pixel_metric_scene(), picture=3, shift=2, blur=0.0)
+    return still(pixel_metric_scene(), picture=3, shift=2, blur=0.0)
 
 
 def pixel_metric_scene() -> Scene:
@@ -433,8 +433,3 @@ def rows_figure(rows: dict[str, np.ndarray]) -> Figure:
         ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
         ax.spines[:].set_visible(False)
     return fig
-
-
-def _still(scene: Scene, **state: Any) -> tuple[Figure, str]:
-    sentence = scene.update(**state)
-    return scene.figure, sentence
