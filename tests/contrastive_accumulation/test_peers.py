@@ -43,7 +43,12 @@ def test_sentence_transformers_cached_loss(losses, p):
 
 def test_sentence_transformers_symmetric_loss(losses):
     model, (x, y) = toy.encoder(), toy.views(24)
-    loss = losses.MultipleNegativesSymmetricRankingLoss(nn.Sequential(Features(model)), scale=20.0)
+    loss = losses.MultipleNegativesRankingLoss(
+        nn.Sequential(Features(model)),
+        scale=20.0,
+        directions=("query_to_doc", "doc_to_query"),
+        partition_mode="per_direction",
+    )
     value = loss([{"x": x}, {"x": y}], torch.zeros(24))
     torch.testing.assert_close(value, info_nce(model(x), model(y), temperature=1 / 20, symmetric=True))
 

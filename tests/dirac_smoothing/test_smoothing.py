@@ -148,7 +148,7 @@ def test_a_learnable_width_stays_positive_and_centring_keeps_zero():
         optimizer.zero_grad()
         module(torch.randn(50, generator=torch.Generator().manual_seed(0))).square().mean().backward()
         optimizer.step()
-        assert float(module.width) > 0
+        assert module.width.item() > 0
     assert [name for name, _ in module.named_parameters()] == ["log_width"]
     assert "learnable, centred" in repr(module)
     assert not list(ds.SmoothReLU().parameters())
