@@ -461,11 +461,11 @@ def starts(records: Sequence[Record]) -> Measured:
     found = {name: scores(records, method, MIDDLE, study="starts") for name, method in names.items()}
     template = scores(records, "p_tuning_template", MIDDLE, study="starts")
     leads = [paired_lead(a, b) for a in found.values() for b in found.values() if a is not b]
-    fives = [Spread(found["words"].values[i::4]).mean for i in range(4)]
+    quarters = [Spread(found["words"].values[i::4]).mean for i in range(4)]
     return {
         "text": ", ".join(f"{name} {interval(spread)}" for name, spread in found.items()),
         "why": "Each draw starts at words of its own, and which ones matters: a quarter of the draws alone would have"
-        f" given {min(fives):.2f} to {max(fives):.2f}. Started at the words of a human template it has"
+        f" given {min(quarters):.2f} to {max(quarters):.2f}. Started at the words of a human template it has"
         f" {interval(template)}. The rows of [unused] tokens are no fresh start: no text has used them, but the head"
         " shares the table and pushed all of them the same way.",
         "widest": float(np.max(leads)),

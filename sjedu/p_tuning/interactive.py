@@ -56,9 +56,9 @@ _ROLES = {
 }
 
 
-def built_template(kind: Kind, made_of: str, place: str, tokens: int) -> Template:
-    """Return the template of a state of `template_builder`: of words, or of so many prompt tokens on a side."""
-    if made_of == "words":
+def built_template(kind: Kind, place: str, tokens: int) -> Template:
+    """Return the template of a state of `template_builder`: so many prompt tokens on a side; of words if none."""
+    if tokens == 0:
         return Template(_WORDS[kind, place], kind)
     prompt = f"{{prompt:{tokens}}}"
     patterns = {
@@ -81,21 +81,19 @@ def template_builder(models: Models) -> ipywidgets.VBox:
     return explore(
         template_builder_scene(models),
         kind=choice("model", {"masked": "mlm", "causal": "lm"}),
-        made_of=choice("template of", ["words", "prompt tokens"]),
         place=choice("place", ["prefix", "suffix", "both"], "suffix"),
-        tokens=slider("prompt tokens on a side", 1, 4, 3),
+        tokens=slider("prompt tokens on a side (0: words)", 0, 4, 0),
         review=choice("review", list(REVIEWS)),
     )
 
 
 def template_builder_figure(models: Models) -> tuple[Figure, str]:
     """Return the still picture of `template_builder`, and the sentence that says what it shows."""
-    state = {"made_of": "words", "place": "suffix", "tokens": 3, "review": "good"}
-    return still(template_builder_scene(models), kind="mlm", **state)
+    return still(template_builder_scene(models), kind="mlm", place="suffix", tokens=0, review="good")
 
 
 def template_builder_scene(models: Models) -> Scene:
-    """Draw the state (kind, made_of, place, tokens, review) of `template_builder`."""
+    """Draw the state (kind, place, tokens, review) of `template_builder`."""
     fig, axes = mosaic("AA;BC", 8.6, 3.9, height_ratios=(0.8, 1), width_ratios=(1.4, 1))
     strip = axes["A"]
     strip.set(xlim=(-0.5, 44.5), ylim=(-0.9, 0.9), xticks=[], yticks=[], title="tokens, from left to right")
@@ -119,9 +117,9 @@ def template_builder_scene(models: Models) -> Scene:
         xlim=(0, 1), ylim=(-0.8, 0.8), yticks=[], xticks=(0, 0.5, 1), title="of the two words, “very” has"
     )
 
-    def update(kind: Kind, made_of: str, place: str, tokens: int, review: str) -> str:
+    def update(kind: Kind, place: str, tokens: int, review: str) -> str:
         backbone, vocabulary = models[kind]
-        template = built_template(kind, made_of, place, tokens)
+        template = built_template(kind, place, tokens)
         filled = template.fill([REVIEWS[review]], vocabulary)
         found = _blank(backbone, vocabulary, filled)
         ids = [*filled.ids[0].tolist(), *([-1] if kind == "lm" else [])]

@@ -33,8 +33,8 @@ PATH = made_path()
 WIDGETS = {
     widget.name: widget
     for widget in (
-        # Words do not ask how many tokens there are; at the start there is no way yet.
-        Widget(interactive, "template_builder", MODELS, shows={"tokens": {"made_of": "prompt tokens"}}),
+        # At the start there is no way yet.
+        Widget(interactive, "template_builder", MODELS),
         Widget(interactive, "prompt_path", PATH, shows={"trail": {"picture": 3}}),
         Widget(interactive, "label_budget", runs()),
     )
@@ -53,7 +53,7 @@ class TestWidgets(WidgetTests):
 @settings(max_examples=20)
 def test_the_builder_says_what_the_model_says(state):
     sentence = WIDGETS["template_builder"].update(**state)
-    template = interactive.built_template(state["kind"], state["made_of"], state["place"], state["tokens"])
+    template = interactive.built_template(state["kind"], state["place"], state["tokens"])
     filled = template.fill([interactive.REVIEWS[state["review"]]], VOCABULARY)
     with torch.no_grad():
         scores = ClozeClassifier(MODELS[state["kind"]][0], VERBALIZER.ids(VOCABULARY))(filled)
@@ -63,7 +63,7 @@ def test_the_builder_says_what_the_model_says(state):
     assert shown.startswith("[CLS]")
     assert shown.endswith("____" if state["kind"] == "lm" else "[SEP]")
     prompts = shown.count("[P")
-    assert prompts == (2 * state["tokens"] if state["made_of"] == "prompt tokens" else 0)
+    assert prompts == 2 * state["tokens"]
 
 
 def test_the_path_is_that_of_a_training():
