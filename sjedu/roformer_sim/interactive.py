@@ -243,11 +243,7 @@ def ablation(records: Sequence[Record]) -> ipywidgets.VBox:
 
 def ablation_figure(records: Sequence[Record], away: str = "the in-batch loss") -> tuple[Figure, str]:
     """Return the still picture of `ablation`, and the sentence that says what it shows."""
-    fig, sentence = still(ablation_scene(records), away=away, values=True)
-    legend = fig.axes[0].get_legend()
-    assert legend is not None
-    legend.get_texts()[-1].set_text(f"without {away}")
-    return fig, sentence
+    return still(ablation_scene(records), away=away, values=True)
 
 
 def ablation_scene(records: Sequence[Record]) -> Scene:
@@ -271,9 +267,11 @@ def ablation_scene(records: Sequence[Record]) -> Scene:
     bars = list(ax.bar(places + 0.2, heights, 0.38, color=COLORS.vermillion, label="without the chosen part"))
     spans = ax.plot([], [], color=COLORS.ink, lw=1.5)[0]
     labels = Labels(ax, [(float(x), 0.0) for x in places], size=7.5)
-    ax.legend(ncols=3, frameon=False, fontsize=9, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    legend = ax.legend(ncols=3, frameon=False, fontsize=9, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    name = legend.get_texts()[-1]
 
     def update(away: str, values: bool) -> str:
+        name.set_text(f"without {away}")
         found = _bars_of(records, known[away])
         for bar, value in zip(bars, found, strict=True):
             bar.set_height(value.mean)
@@ -296,7 +294,7 @@ def ablation_scene(records: Sequence[Record]) -> Scene:
         )
         return f"Without {away}: {parts or 'nothing changes by 0.05 or more'}."
 
-    return Scene(fig, [*bars, spans, labels], update)
+    return Scene(fig, [*bars, spans, labels, name], update)
 
 
 def _recorded(records: Sequence[Record]) -> dict[str, str]:
