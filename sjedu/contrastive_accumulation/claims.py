@@ -95,9 +95,8 @@ CLAIMS = (
         "C1",
         "The gradient of Σ⟨h, h̃⟩, summed over micro-batches of any size, is that of the whole batch's loss.",
         f"{ARTICLE}, equations 2 and 3",
-        "Reproduced if the relative error, at 1, 7, 16 and 64 pairs a micro-batch, is below 1e-12 in float64 and"
-        " below"
-        " 1e-5 in float32.",
+        "Reproduced if the relative error, at 1, 7, 16 and 64 pairs a micro-batch, is below 1e-12 in float64"
+        " and below 1e-5 in float32.",
         _exactness,
     ),
     Claim(
@@ -112,10 +111,9 @@ CLAIMS = (
         "C3",
         "Memory is that of a micro-batch.",
         f"{ARTICLE}, section on the algorithm",
-        "Peak memory of tensors at 2048 pairs (two towers of six layers, 128 pairs a micro-batch): reproduced if it"
-        " is"
-        " below a quarter of the full batch's with the loss as autograd computes it; partly if only with the"
-        " streamed loss.",
+        "Peak memory of tensors at 2048 pairs (two towers of six layers, 128 pairs a micro-batch): reproduced"
+        " if it is below a quarter of the full batch's with the loss as autograd computes it; partly if only"
+        " with the streamed loss.",
         _memory,
     ),
     Claim(
@@ -146,9 +144,8 @@ CLAIMS = (
         "Replaying the random states makes it exact again, SimCSE included; without, the gradient is biased, not"
         " only noisy.",
         "ours; the replay is that of GradCache (arXiv 2101.06983) and of torch.utils.checkpoint",
-        "Reproduced if the error with replay is below 1e-12, for SimCSE too, and the mean of 300 careless gradients"
-        " is"
-        " farther from the exact mean than three times its Monte-Carlo error.",
+        "Reproduced if the error with replay is below 1e-12, for SimCSE too, and the mean of 300 careless"
+        " gradients is farther from the exact mean than three times its Monte-Carlo error.",
         _replay,
     ),
     Claim(
@@ -171,40 +168,35 @@ CLAIMS = (
         "C10",
         "Training by the accumulated gradient is training by the whole batch; naive accumulation loses quality.",
         f"{ARTICLE}, as a consequence",
-        "Recorded runs on the halves of digits, three seeds: reproduced if the test losses of full and exact differ"
-        " by at"
-        " most 0.001 for every seed, and that of naive accumulation in 32 parts is higher by more than 2 pooled"
-        " standard"
-        " errors; partly if only the first.",
+        "Recorded runs on the halves of digits, three seeds: reproduced if the test losses of full and exact"
+        " differ by at most 0.001 for every seed, and that of naive accumulation in 32 parts is higher by"
+        " more than 2 pooled standard errors; partly if only the first.",
         _training,
     ),
     Claim(
         "C11",
-        "In W processes the mean gradient needs the factor W if each computes the global loss, and none if each"
-        " computes"
-        " its rows with gradients flowing back; if gathered embeddings are detached, no factor helps.",
+        "In W processes the mean gradient needs the factor W if each computes the global loss, and none if"
+        " each computes its rows with gradients flowing back; if gathered embeddings are detached, no factor"
+        " helps.",
         OURS,
-        "Reproduced if four real processes give errors below 1e-12 for the first two and for accumulate, and above"
-        " 0.05"
-        " after the best rescaling for the others; partly if only the first.",
+        "Reproduced if four real processes give errors below 1e-12 for the first two and for accumulate, and"
+        " above 0.05 after the best rescaling for the others; partly if only the first.",
         _processes,
     ),
     Claim(
         "C12",
         "As estimates of the whole batch's gradient, detached negatives are worse than leaving the negatives out.",
         OURS,
-        "Reproduced if the cosine of detached negatives is below that of naive accumulation (parts of 32 of 512) at"
-        " steps"
-        " 20, 60 and 140 of a training; partly if at one of them.",
+        "Reproduced if the cosine of detached negatives is below that of naive accumulation (parts of 32 of"
+        " 512) at steps 20, 60 and 140 of a training; partly if at one of them.",
         _detached,
     ),
     Claim(
         "C13",
         "The loss itself can be streamed: exact, in a fraction of the memory.",
         OURS,
-        "Reproduced if value and gradients agree with autograd's to 1e-12 in float64, and the peak of tensors at N"
-        " = 2048"
-        " (rows in blocks of 128) is below a tenth of autograd's; partly if only the first.",
+        "Reproduced if value and gradients agree with autograd's to 1e-12 in float64, and the peak of tensors"
+        " at N = 2048 (rows in blocks of 128) is below a tenth of autograd's; partly if only the first.",
         _streaming,
     ),
 )
@@ -270,8 +262,7 @@ def replay_errors(p: float = 0.3, draws: int = 300) -> Measured:
     size = float(exact.mean(0).norm())
     return {
         "text": f"error {below(max(replayed, same), 1e-12)} with replay; without, the mean is off by"
-        f" {bias / size:.2f} of"
-        f" its norm ± {noise / size:.2f}",
+        f" {bias / size:.2f} of its norm ± {noise / size:.2f}",
         "replayed": replayed,
         "simcse": same,
         "bias": bias,
@@ -403,12 +394,10 @@ def memory(batch: int = 2048, micro_batch: int = 128) -> Measured:
     full = step_memory(batch, None, None)
     dense, streamed = (step_memory(batch, micro_batch, block) for block in (None, 128))
     return {
-        "text": f"full batch {full:.0f} MiB; accumulated {dense:.0f} MiB with autograd's loss, {streamed:.0f} MiB"
-        " with"
-        " the streamed one",
-        "why": "The N × N matrices of the loss, which the article does not mention, outgrow the encoder: with them"
-        " streamed"
-        " the statement holds.",
+        "text": f"full batch {full:.0f} MiB; accumulated {dense:.0f} MiB with autograd's loss, {streamed:.0f}"
+        " MiB with the streamed one",
+        "why": "The N × N matrices of the loss, which the article does not mention, outgrow the encoder: with"
+        " them streamed the statement holds.",
         "dense": dense / full,
         "streamed": streamed / full,
     }
@@ -488,9 +477,9 @@ def detached_negatives(found: Mapping[int, Mapping[str, theory.Comparison]] | No
     steps = " / ".join(map(str, found))
     return {
         "text": f"cosine at steps {steps}: naive {shown['naive']}, detached {shown['detached']}",
-        "why": "Most of the gradient by the anchors is cancelled by that by the negatives; who drops the second"
-        " keeps a"
-        " large wrong part. (MoCo is another algorithm, with a slow encoder of keys, and not refuted by this.)",
+        "why": "Most of the gradient by the anchors is cancelled by that by the negatives; who drops the"
+        " second keeps a large wrong part. (MoCo is another algorithm, with a slow encoder of keys, and not"
+        " refuted by this.)",
         "gaps": [a - b for a, b in zip(cosines["detached"], cosines["naive"], strict=True)],
     }
 

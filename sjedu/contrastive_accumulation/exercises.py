@@ -91,9 +91,8 @@ def _coef_rows(answer: Answer) -> None:
     off = float(found.sum(dim=1).abs().max())
     expect(
         off < CLOSE,
-        f"a row of c must sum to 0 (p and t both sum to 1), yours is off by {off:.2g}: is the softmax over rows,"
-        " and the"
-        " sign p − t?",
+        f"a row of c must sum to 0 (p and t both sum to 1), yours is off by {off:.2g}: is the softmax over"
+        " rows, and the sign p − t?",
     )
 
 
@@ -108,9 +107,8 @@ def _coef_several(answer: Answer) -> None:
     error = _error(answer(s, t), _coef_by_autograd(s, t))
     expect(
         error < CLOSE,
-        f"with several positives a row it is wrong (relative error {error:.2g}): the normaliser stands once for"
-        " each of"
-        " them, so p gets the factor Σ t of its row.",
+        f"with several positives a row it is wrong (relative error {error:.2g}): the normaliser stands once"
+        " for each of them, so p gets the factor Σ t of its row.",
     )
 
 

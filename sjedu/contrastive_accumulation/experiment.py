@@ -92,15 +92,13 @@ class Config:
     def __post_init__(self) -> None:
         if (self.task == "dropout") != (self.dropout > 0):
             raise ValueError(
-                f"dropout: got {self.dropout} with task {self.task!r}; expected more than 0 for 'dropout', whose"
-                " views"
-                " differ in nothing else, and 0 for the others"
+                f"dropout: got {self.dropout} with task {self.task!r}; expected more than 0 for 'dropout',"
+                " whose views differ in nothing else, and 0 for the others"
             )
         if (self.dataset in SENTENCE_SETS) == (self.encoder in ("mlp", "resnet")):
             raise ValueError(
                 f"encoder: got {self.encoder!r} with dataset {self.dataset!r}; expected 'mlp' or 'resnet' for"
-                " pictures,"
-                " and 'transformer' or a model's name for sentences"
+                " pictures, and 'transformer' or a model's name for sentences"
             )
         if self.dataset in SENTENCE_SETS and self.task != "dropout":
             raise ValueError(f"task: got {self.task!r} with sentences; expected 'dropout'")

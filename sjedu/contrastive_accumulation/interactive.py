@@ -151,11 +151,10 @@ def chunks_scene() -> Scene:
         raise_bars(compared.cosine, compared.norm_ratio, compared.relative_error)
         seen = size * size * parts / 32**2 if naive else 1.0
         return (
-            f"32 pairs in {parts} chunk{'s' * (parts > 1)} of {size}, {mode}: {seen:.0%} of the comparisons are"
-            " made, and the"
-            f" gradient has cosine {_number(compared.cosine)} with the exact one, {_number(compared.norm_ratio)} of"
-            " its"
-            f" length, and a relative error of {_number(compared.relative_error)}."
+            f"32 pairs in {parts} chunk{'s' * (parts > 1)} of {size}, {mode}: {seen:.0%} of the comparisons"
+            f" are made, and the gradient has cosine {_number(compared.cosine)} with the exact one,"
+            f" {_number(compared.norm_ratio)} of its length, and a relative error of"
+            f" {_number(compared.relative_error)}."
         )
 
     return Scene(fig, [image, blocks, *bars], update)
@@ -321,10 +320,9 @@ def meter_scene() -> Scene:
             "the loss's matrices" if exact.similarities > exact.activations else "the encoder's activations"
         )
         return (
-            f"{2**size} pairs in chunks of {2**chunk}: the full batch takes {_bytes(now['full batch'].total)}, the"
-            " exact"
-            f" accumulation {_bytes(exact.total)}, mostly for {largest}, and {_bytes(streamed.total)} with the loss"
-            " streamed."
+            f"{2**size} pairs in chunks of {2**chunk}: the full batch takes"
+            f" {_bytes(now['full batch'].total)}, the exact accumulation {_bytes(exact.total)}, mostly for"
+            f" {largest}, and {_bytes(streamed.total)} with the loss streamed."
         )
 
     return Scene(fig, [*lines.values(), here, *labels], update)
@@ -421,9 +419,8 @@ def dropout_scene() -> Scene:
         raise_bars(compared.cosine, compared.norm_ratio, compared.relative_error)
         which = "the same masks in both passes" if replay else "new masks in the second pass"
         return (
-            f"p = {p:.2f}, {which}: the relative error of the gradient is {_number(compared.relative_error)}, its"
-            " cosine"
-            f" {_number(compared.cosine)}."
+            f"p = {p:.2f}, {which}: the relative error of the gradient is {_number(compared.relative_error)},"
+            f" its cosine {_number(compared.cosine)}."
         )
 
     return Scene(fig, [*images, *bars], update)

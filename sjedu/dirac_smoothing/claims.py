@@ -87,9 +87,9 @@ CLAIMS = (
         "C2",
         "The sharper the kernel, the better the approximation (here with the rates: error ∝ sᵖ).",
         f"{ARTICLE}, equation (2); the rates are ours",
-        "Reproduced if the fitted exponents are within 0.02 of 1 (ReLU, largest error), 2 (ReLU, L¹), 0 (step,"
-        " largest),"
-        " 1 (step, L¹) and 2 (cos), for softplus, the Gaussian, Swish and GELU where they apply.",
+        "Reproduced if the fitted exponents are within 0.02 of 1 (ReLU, largest error), 2 (ReLU, L¹), 0"
+        " (step, largest), 1 (step, L¹) and 2 (cos), for softplus, the Gaussian, Swish and GELU where they"
+        " apply.",
         _laws,
     ),
     Claim(
@@ -97,17 +97,16 @@ CLAIMS = (
         "Functions with jumps can be smoothed too: the floor by formula (3), better with larger t.",
         f"{ARTICLE}, equation (3) and its figure: M = 5, N = 10",
         "Reproduced if the mean error on [-4.5, 9.5] falls along t = 5, 10, 20, 50 and is within 3 % of 2 log"
-        " 2/t from"
-        " t = 10 on; partly if it only falls.",
+        " 2/t from t = 10 on; partly if it only falls.",
         _floor,
     ),
     Claim(
         "C4",
         "Smooth approximations are easier to optimise.",
         f"{ARTICLE}, introduction (as its motivation)",
-        "Reproduced if the Gaussian ReLU has at most a tenth of ReLU's error on the differential equation *and*"
-        " leads ReLU"
-        " on digits at depth 6 by more than 2 pooled standard errors; partly if one of the two.",
+        "Reproduced if the Gaussian ReLU has at most a tenth of ReLU's error on the differential equation"
+        " *and* leads ReLU on digits at depth 6 by more than 2 pooled standard errors; partly if one of the"
+        " two.",
         _easier,
         published="no figures",
     ),
@@ -115,9 +114,8 @@ CLAIMS = (
         "C5",
         "SAU, the smoothed leaky ReLU, is better than ReLU.",
         SAU,
-        "Lead of SAU (α = 0.15, σ = 1) over ReLU on digits, in pooled standard errors: reproduced if above 2 at"
-        " depths 2"
-        " and 6, partly if at one of them.",
+        "Lead of SAU (α = 0.15, σ = 1) over ReLU on digits, in pooled standard errors: reproduced if above 2"
+        " at depths 2 and 6, partly if at one of them.",
         _sau,
         published="CIFAR-100, ShuffleNet V2 2.0x: +5.12 points",
     ),
@@ -130,9 +128,8 @@ CLAIMS = (
     ),
     Claim(
         "C7",
-        "The Cauchy kernel, which the article lists, cannot smooth ReLU by convolution; and in the product form"
-        " it is off"
-        " by a/π even far away.",
+        "The Cauchy kernel, which the article lists, cannot smooth ReLU by convolution; and in the product"
+        " form it is off by a/π even far away.",
         OURS,
         "Reproduced if sympy's integral is ∞ and the product form at x = 10⁴, a = 1 is below ReLU by 1/π to 1e-6.",
         _cauchy,
@@ -142,8 +139,7 @@ CLAIMS = (
         "A smooth floor can be trained through, where the hard floor has no gradient.",
         f"{OURS}, after the motivation of {ARTICLE}",
         "Reproduced if training through the floor of t = 10 gives at least 0.95 of unseen whole numbers right"
-        " and through"
-        " the hard one at most 0.5; partly if it is ahead by 0.2.",
+        " and through the hard one at most 0.5; partly if it is ahead by 0.2.",
         _trains,
     ),
     Claim(
@@ -151,9 +147,8 @@ CLAIMS = (
         "What hurts softplus in deep networks is its positive mean: subtracting g(0), or a narrower kernel,"
         " repairs it.",
         OURS,
-        "On digits at depth 6, leads in pooled standard errors: softplus - log 2 over softplus, and the Gaussian"
-        " ReLU of"
-        " σ = 0.3 over that of σ = 1. Reproduced if both exceed 2, partly if one does.",
+        "On digits at depth 6, leads in pooled standard errors: softplus - log 2 over softplus, and the"
+        " Gaussian ReLU of σ = 0.3 over that of σ = 1. Reproduced if both exceed 2, partly if one does.",
         _mean_shift,
     ),
 )
@@ -239,9 +234,8 @@ def floor_errors() -> Measured:
     shown = ", ".join(f"{error:.3f}" for error in errors)
     return {
         "text": f"mean error {shown} at t = 5, 10, 20, 50",
-        "why": "In the largest error it does not get better: at whole numbers it stays 1/2. And it holds for -M"
-        " ≪ x ≪ N"
-        " only; beyond, the sum is constant. The Fourier form of section 2.9 has no such end.",
+        "why": "In the largest error it does not get better: at whole numbers it stays 1/2. And it holds for"
+        " -M ≪ x ≪ N only; beyond, the sum is constant. The Fourier form of section 2.9 has no such end.",
         "errors": errors,
         "laws": laws,
     }
@@ -273,8 +267,7 @@ def cauchy_failure() -> Measured:
     return {
         "text": f"the integral is {'∞' if integral == sp.oo else integral}; far away x Φ(x) - x = {below_relu:.4f}",
         "why": "Its density falls as 1/y² and ReLU grows as y: the mean does not exist. For bounded functions"
-        " the kernel"
-        " works, and the floor it even gives in closed form.",
+        " the kernel works, and the floor it even gives in closed form.",
         "infinite": integral == sp.oo,
         "far": below_relu,
     }
@@ -300,9 +293,8 @@ def easier_to_optimise(records: Sequence[Record]) -> Measured:
     digits = spreads(records, "deep", "accuracy")
     relu, smooth = physics["relu"].mean, physics["gaussian 1"].mean
     return {
-        "text": f"equation: largest error {relu:.2f} with ReLU, {smooth:.1e} with the Gaussian ReLU; digits at"
-        " depth 6:"
-        f" {digits['relu']} and {digits['gaussian 1']}",
+        "text": f"equation: largest error {relu:.2f} with ReLU, {smooth:.1e} with the Gaussian ReLU; digits"
+        f" at depth 6: {digits['relu']} and {digits['gaussian 1']}",
         "why": "Where second derivatives of the network are trained on, ReLU has none to train. Where a classifier is"
         " trained by first derivatives, the kink does no harm, and other properties decide (C9).",
         "relu_error": relu,
@@ -317,9 +309,8 @@ def sau_against_relu(records: Sequence[Record]) -> Measured:
     return {
         "text": f"depth 2: SAU {shallow['sau 1']}, ReLU {shallow['relu']}; depth 6: SAU {deep['sau 1']},"
         f" ReLU {deep['relu']}",
-        "why": "On digits SAU is behind ReLU, if anything. The paper's setting needs a GPU: the preset"
-        " is there,"
-        " the run is not recorded yet, so this verdict is about digits.",
+        "why": "On digits SAU is behind ReLU, if anything. The paper's setting needs a GPU: the preset is"
+        " there, the run is not recorded yet, so this verdict is about digits.",
         "leads": [lead(study["sau 1"], study["relu"]) for study in (shallow, deep)],
     }
 
@@ -331,9 +322,9 @@ def floor_training(records: Sequence[Record]) -> Measured:
     return {
         "text": "right: hard {hard:.2f}, x - ½ {identity:.3f}, smooth (t = 10) {smooth:.3f}, straight-through"
         " {straight_through:.3f}".format(**values),
-        "why": "The straight-through estimator does as well, although its gradient is that of another function."
-        " So, nearly,"
-        " does x - ½, the floor smoothed without end: what matters is that there is a gradient.",
+        "why": "The straight-through estimator does as well, although its gradient is that of another"
+        " function. So, nearly, does x - ½, the floor smoothed without end: what matters is that there is a"
+        " gradient.",
         **values,
     }
 

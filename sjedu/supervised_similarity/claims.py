@@ -106,8 +106,7 @@ CLAIMS = (
         "A model that has seen no labels calls a sentence and its negation similar.",
         f"{ARTICLE}, opening",
         "Reproduced if, before labels, opposites are nearer to paraphrases than to other topics in mean"
-        " cosine, and"
-        " 我喜欢北京|我不喜欢北京 is above 0.9; partly if only the first.",
+        " cosine, and 我喜欢北京|我不喜欢北京 is above 0.9; partly if only the first.",
         _complaint,
     ),
     Claim(
@@ -115,10 +114,9 @@ CLAIMS = (
         "A classifier on (u, v, |u−v|) that is thrown away teaches the cosine better than losses (i) to"
         " (iii) on it.",
         f"{ARTICLE}, section on the unexpected result",
-        "Mean Spearman over the five sets answered by yes or no, clean labels, same pairs and steps,"
-        " five seeds:"
-        " reproduced if the head leads each of the three by more than two standard errors; partly if one"
-        " of them.",
+        "Mean Spearman over the five sets answered by yes or no, clean labels, same pairs and steps, five"
+        " seeds: reproduced if the head leads each of the three by more than two standard errors; partly if"
+        " one of them.",
         _head_first,
     ),
     Claim(
@@ -139,20 +137,17 @@ CLAIMS = (
         "C5",
         "What makes the negation distinct is the inference data.",
         f"{ARTICLE}, remark on the examples",
-        "Spearman on held-out negations, runs of the study nli: reproduced if the head with inference"
-        " data leads the head"
-        " without by more than two standard errors, and without them it is less than 0.1 above the"
-        " start; partly if"
-        " that holds for CoSENT only.",
+        "Spearman on held-out negations, runs of the study nli: reproduced if the head with inference data"
+        " leads the head without by more than two standard errors, and without them it is less than 0.1 above"
+        " the start; partly if that holds for CoSENT only.",
         _negation,
     ),
     Claim(
         "C6",
         "Distilling the taught model keeps generation, and the student is no worse than its teacher.",
         f"{ARTICLE}, section on having both",
-        "Reproduced if at least 90 % of the start's share of grammatical samples is kept, and the"
-        " student's mean Spearman"
-        " is at least the teacher's; partly if only the first.",
+        "Reproduced if at least 90 % of the start's share of grammatical samples is kept, and the student's"
+        " mean Spearman is at least the teacher's; partly if only the first.",
         _distillation,
         "a little above the teacher",
     ),
@@ -170,8 +165,7 @@ CLAIMS = (
         "CoSENT is at least as good as the head on data of yes and no.",
         SEQUEL,
         "Clean labels, five seeds: reproduced if CoSENT leads the head by more than two standard errors;"
-        " partly if neither"
-        " leads by as much.",
+        " partly if neither leads by as much.",
         _sequel,
     ),
     Claim(
@@ -180,9 +174,8 @@ CLAIMS = (
         " their topic.",
         f"{OURS}, from the article's explanation",
         "Head minus the mean of (i) to (iii), at 60 % topic positives against none: reproduced if the"
-        " difference grows by"
-        " more than two standard errors both on planted vectors and in training; partly if in one of the"
-        " two.",
+        " difference grows by more than two standard errors both on planted vectors and in training; partly"
+        " if in one of the two.",
         _grows,
     ),
 )
@@ -420,9 +413,8 @@ def complaint(records: Sequence[Record]) -> Measured:
     }
     text = "mean cosine of paraphrases {:.2f}, opposites {:.2f}, other topics {:.2f}; 我喜欢北京|我不喜欢北京 {:.2f}"
     why = (
-        "The pairs that it learnt from were mined by overlap, and a negation changes a character or two:"
-        " more than a"
-        " quarter of the mined pairs of statements say the opposite of each other."
+        "The pairs that it learnt from were mined by overlap, and a negation changes a character or two: more"
+        " than a quarter of the mined pairs of statements say the opposite of each other."
     )
     return {"text": text.format(*values.values()), "why": why, **values}
 
@@ -457,9 +449,8 @@ def head_parts(records: Sequence[Record]) -> Measured:
     leads = {name: lead(whole, other) for name, other in found.items()}
     text = f"all three {_hundred(whole)}; " + ", ".join(f"{n} {_hundred(s)}" for n, s in found.items())
     why = (
-        "Without |u−v| a linear head cannot see whether two sentences are near, and the cosine learns"
-        " next to nothing."
-        " Whether u and v help beside it is a small matter here: their part of the score tells the"
+        "Without |u−v| a linear head cannot see whether two sentences are near, and the cosine learns next to"
+        " nothing. Whether u and v help beside it is a small matter here: their part of the score tells the"
         " topic, not the label."
     )
     return {"text": text, "why": why, "leads": leads}
@@ -549,8 +540,7 @@ def topic_noise(records: Sequence[Record], seeds: int = 4) -> Measured:
     values = {"planted": lead(planted[1], planted[0]), "trained": lead(trained[1], trained[0])}
     text = (
         f"head minus the others: planted AUC {planted[0].mean:+.3f} → {planted[1].mean:+.3f}, trained"
-        f" Spearman × 100"
-        f" {100 * trained[0].mean:+.1f} → {100 * trained[1].mean:+.1f}"
+        f" Spearman × 100 {100 * trained[0].mean:+.1f} → {100 * trained[1].mean:+.1f}"
     )
     why = (
         "On planted vectors the losses on the cosine are ahead with clean labels, and the more labels speak of the"

@@ -101,9 +101,8 @@ CLAIMS = (
         "On fixed samples, WGAN-GP and its kin are far from the Wasserstein distance, and the c-transform is near.",
         f"{ARTICLE}, after {PAPER} and Mallasto et al., arXiv 1910.03875",
         "Estimate / exact distance of the sample, mean over seeds. Reproduced if on all four pairs the"
-        " c-transform has"
-        " 0.9 to 1.0 and clipping, spectral normalisation, GP and LP stay below 0.8; partly if on the three pairs of"
-        " digits.",
+        " c-transform has 0.9 to 1.0 and clipping, spectral normalisation, GP and LP stay below 0.8; partly"
+        " if on the three pairs of digits.",
         _static,
     ),
     Claim(
@@ -136,17 +135,15 @@ CLAIMS = (
         "The Euclidean distance of pixels ranks a small shift as farther than a blur, or than another class.",
         f"{ARTICLE}, last argument",
         "Digits on 32x32: reproduced if a shift by 2 pixels is farther than a blur of σ = 2, and than the"
-        " nearest digit"
-        " of another class, for more than half of 300; partly if one of them.",
+        " nearest digit of another class, for more than half of 300; partly if one of them.",
         _pixels,
     ),
     Claim(
         "C6",
         "What minimises the batch distance looks like the centres of a clustering.",
         f"{ARTICLE}, last argument",
-        "Reproduced if, for every seed, samples of the c-transform and of exact transport are nearer to k-means"
-        " centres"
-        " than to training digits, and samples of GP the reverse; partly if one half holds.",
+        "Reproduced if, for every seed, samples of the c-transform and of exact transport are nearer to"
+        " k-means centres than to training digits, and samples of GP the reverse; partly if one half holds.",
         _clusters,
     ),
     Claim(
@@ -172,8 +169,8 @@ CLAIMS = (
         "A penalty that is centred at zero does better than one centred at one.",
         f"{ARTICLE}, as a preference",
         "Modes found on the ring, lead of 0-GP (λ = 0.5) over GP (λ = 10), with the non-saturating and the"
-        " Wasserstein"
-        " loss: reproduced if both exceed 2 pooled standard errors, partly if neither is below -2.",
+        " Wasserstein loss: reproduced if both exceed 2 pooled standard errors, partly if neither is below"
+        " -2.",
         _zero_centred,
     ),
     Claim(
@@ -255,9 +252,8 @@ def static(records: Sequence[Record]) -> Measured:
     )
     return {
         "text": shown,
-        "why": "In the plane a critic with a gradient penalty is near; in 64 dimensions none of the constrained"
-        " critics"
-        " is. The c-transform can never exceed 1, whatever the critic, by weak duality.",
+        "why": "In the plane a critic with a gradient penalty is near; in 64 dimensions none of the"
+        " constrained critics is. The c-transform can never exceed 1, whatever the critic, by weak duality.",
         "ratios": means,
     }
 
@@ -271,8 +267,8 @@ def training(records: Sequence[Record]) -> Measured:
         "text": f"c-transform: {transform['ratio']}, correlation {transform['correlation']};"
         f" GP: {penalty['ratio']}, correlation {penalty['correlation']}",
         "why": "GP's estimate falls throughout, while the exact distance of the batches first falls and then"
-        " rises again, and"
-        " the digits become better all the while: what this critic says is not the distance, and need not be.",
+        " rises again, and the digits become better all the while: what this critic says is not the distance,"
+        " and need not be.",
         "transform_ratios": transform["ratio"].values,
         "transform_correlations": transform["correlation"].values,
         "penalty_ratios": penalty["ratio"].values,
@@ -296,8 +292,7 @@ def worse(records: Sequence[Record], data_grey: float) -> Measured:
     return {
         "text": f"c-transform / GP: {told}",
         "why": "And a judge that knows batch distances only would say the opposite: by them the blurry digits"
-        " are nearer"
-        " to data than data are.",
+        " are nearer to data than data are.",
         "leads": leads,
     }
 
@@ -438,8 +433,7 @@ def control(records: Sequence[Record]) -> Measured:
         "text": "f = 0: "
         + "; ".join(f"{pair.replace('_', ' ')} {value:.2f}" for pair, value in found.items()),
         "why": "With f = 0 the estimate is the mean distance to the nearest real point, and in high dimension"
-        " the nearest"
-        " point is hardly nearer than the one that transport assigns.",
+        " the nearest point is hardly nearer than the one that transport assigns.",
         "zero": {pair: found[pair] for pair in DIGITS},
     }
 
@@ -455,9 +449,8 @@ def batches(n: int = 64, repeats: int = 20) -> Measured:
     return {
         "text": f"n = {n}: real {found['real'].mean:.2f}, mean {found['mean'].mean:.2f},"
         f" centres {found['centroids'].mean:.2f}",
-        "why": f"Digits of 8x8 have few dimensions: the mean wins for small batches only ({small:.0%} of those"
-        f" of 8). For"
-        f" N(0, I) in 50 dimensions it wins at {n} too: {mean:.2f} against {real:.2f}.",
+        "why": f"Digits of 8x8 have few dimensions: the mean wins for small batches only ({small:.0%} of"
+        f" those of 8). For N(0, I) in 50 dimensions it wins at {n} too: {mean:.2f} against {real:.2f}.",
         **{name: spread.mean for name, spread in found.items()},
     }
 

@@ -104,8 +104,7 @@ class Config:
         if (self.loss == "transport") != (self.critic_steps == 0):
             raise ValueError(
                 f"critic_steps: got {self.critic_steps} with loss {self.loss!r}; expected 0 with 'transport',"
-                f" which has"
-                " no critic, and at least 1 otherwise"
+                " which has no critic, and at least 1 otherwise"
             )
         if self.dataset == "ring" and self.network != "mlp":
             raise ValueError(f"network: got {self.network!r} with dataset 'ring'; expected 'mlp'")
