@@ -220,12 +220,8 @@ def _contracted(table: Tensor, row: Tensor, column: Tensor, weights: Tensor, v: 
 
 def _gathered(table: Tensor, row: Tensor, column: Tensor, weights: Tensor, v: Tensor) -> list[Tensor]:
     """Evaluate with one patch for each sample: for few samples of each of many κ."""
-    flat = table.flatten(0, 1)
-    results = []
-    for columns, places in zip(column.unbind(), v.unbind(), strict=True):
-        of_sample = flat[COLUMNS * row + columns] @ weights
-        results.append([_horner(c, places) for c in of_sample.unbind(-1)])
-    return [torch.stack(parts) for parts in zip(*results, strict=True)]
+    of_sample = table.flatten(0, 1)[COLUMNS * row + column] @ weights
+    return [_horner(c, v) for c in of_sample.unbind(-1)]
 
 
 def _horner(coefficients: Tensor, v: Tensor) -> Tensor:
