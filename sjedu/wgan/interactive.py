@@ -84,10 +84,8 @@ def critic_explorer_figure() -> tuple[Figure, str]:
         ax.set_title(f"{title.replace(':', ' ')}\n{record.metrics[name]['mean'] / exact:.3f}", fontsize=10)
     return fig, (
         "Six critics of eight Gaussians on a ring (dots) against N(0, I), and their estimates over the exact"
-        " distance of"
-        f" {exact:.3f}: the constrained ones draw a bowl, whose depth differs by a factor of a thousand; under"
-        f" the two"
-        " transforms each dot is the top of a cone."
+        f" distance of {exact:.3f}: the constrained ones draw a bowl, whose depth differs by a factor of a"
+        " thousand; under the two transforms each dot is the top of a cone."
     )
 
 
@@ -148,8 +146,7 @@ def critic_explorer_scene() -> Scene:
         labels.write([f"{said:.3f}", f"{exact:.3f}"], [(0, min(said, 1.85) + 0.1), (1, exact + 0.1)])
         return (
             f"{critic}{_parameter(name)}, {steps} steps: the estimate is {said:.3f}, the exact distance"
-            f" {exact:.3f}; the"
-            f" gradient's norm has the median {np.median(norm):.2g} over the square."
+            f" {exact:.3f}; the gradient's norm has the median {np.median(norm):.2g} over the square."
         )
 
     return Scene(fig, [image, arrows, counts, bars[0], labels], update)
@@ -218,8 +215,7 @@ def false_optimum_scene() -> Scene:
         extra = at_truth / curve[found] - 1
         return (
             f"Batches of {n} in {d} dimensions: the batch distance is least at θ = {THETAS[found]:.1f}; the"
-            f" truth, θ = 1,"
-            f" costs {extra:.0%} more."
+            f" truth, θ = 1, costs {extra:.0%} more."
         )
 
     return Scene(fig, [line, best, truth], update)
@@ -425,11 +421,19 @@ def digit_row(points: Float64[np.ndarray, "n 64"], count: int = 16) -> Float64[n
 
 
 def rows_figure(rows: dict[str, np.ndarray]) -> Figure:
-    """Draw rows of pictures, each with its name before it."""
+    """Draw rows of square pictures, each row with its name before it."""
     fig, axes = figure(8.6, 0.52 * len(rows) + 0.2, rows=len(rows), cols=1, squeeze=False)
     for ax, (name, row) in zip(axes[:, 0], rows.items(), strict=True):
-        ax.imshow(row, cmap="gray", vmin=0, vmax=1)
+        ax.imshow(_parted(row), cmap="gray", vmin=0, vmax=1)
         ax.set(xticks=[], yticks=[])
         ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
         ax.spines[:].set_visible(False)
     return fig
+
+
+def _parted(row: Float64[np.ndarray, "side columns"]) -> Float64[np.ndarray, "side wider"]:
+    """Part the pictures of a row by an eighth of their side, of which nothing is drawn."""
+    side = len(row)
+    pictures = row.reshape(side, -1, side)
+    gaps = np.full((*pictures.shape[:2], side // 8), np.nan)
+    return np.concatenate([pictures, gaps], axis=2).reshape(side, -1)
