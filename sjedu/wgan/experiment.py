@@ -8,6 +8,7 @@
     ring5           the same with five critic steps for each step of the generator
     static          no generator: critics that estimate the distance of two fixed samples (C1, C7, C11)
     landscapes      the same on the ring, with the critics drawn: what the critic explorer shows
+    tournament      no critic either: batches of MNIST held against real pictures, the mean and centres (C4)
     mnist           "digits" with pictures of 28x28, in a size for a CPU; so is fashion_mnist
     gpu             CIFAR-10 with residual networks, as in the paper on gradient penalties
     celeba          faces with DCGAN's networks, as in the paper that the article is about
@@ -37,6 +38,7 @@ from sjedu.wgan.constraints import make_constraint
 from sjedu.wgan.estimation import StaticConfig, estimate, ring
 from sjedu.wgan.judge import PictureJudge, RingJudge
 from sjedu.wgan.losses import make_loss
+from sjedu.wgan.tournament import TournamentConfig, compete
 from sjedu.wgan.transport import wasserstein_1
 
 Dataset: TypeAlias = Literal["digits", "ring", "mnist", "fashion_mnist", "cifar10", "celeba"]
@@ -135,7 +137,7 @@ _RING = Config(
 )
 _PICTURES = dataclasses.replace(_CPU, study="mnist", dataset="mnist", latent=32, steps=1000)
 
-PRESETS: dict[str, Config | StaticConfig] = {
+PRESETS: dict[str, Config | StaticConfig | TournamentConfig] = {
     "cpu": _CPU,
     "digits": dataclasses.replace(_CPU, study="digits", steps=800),
     "ring": _RING,
@@ -155,6 +157,7 @@ PRESETS: dict[str, Config | StaticConfig] = {
         hidden=(64, 64),
         landscapes=(10, 100, 1000),
     ),
+    "tournament": TournamentConfig(),
     "mnist": _PICTURES,
     "fashion_mnist": dataclasses.replace(_PICTURES, study="fashion_mnist", dataset="fashion_mnist"),
     "gpu": Config(
@@ -185,13 +188,15 @@ PRESETS: dict[str, Config | StaticConfig] = {
 
 
 def train(
-    config: Config | StaticConfig,
+    config: Config | StaticConfig | TournamentConfig,
     directory: str | Path | None = None,
     *,
     resume: bool = False,
     progress: bool = True,
 ) -> Record:
-    """Train a generator against a critic, and judge what it generates; or, for a `StaticConfig`, see `estimate`.
+    """Train a generator against a critic, and judge what it generates.
+
+    For a `StaticConfig` see `estimate`, for a `TournamentConfig` see `compete`.
 
     Args:
         config: all numbers.
@@ -212,6 +217,8 @@ def train(
     """
     if isinstance(config, StaticConfig):
         return estimate(config, directory, resume=resume, progress=progress)
+    if isinstance(config, TournamentConfig):
+        return compete(config, directory, resume=resume, progress=progress)
     with Run("wgan", config, directory, resume=resume, progress=progress) as run:
         task = load_task(config, run.device)
         constraint = make_constraint(

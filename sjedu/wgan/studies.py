@@ -5,6 +5,7 @@ Each is a function of its numbers and a seed, quick enough to be run while one r
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,64 +16,88 @@ from jaxtyping import Float, Float64, Int64
 from scipy.spatial.distance import cdist
 
 from sjedu.data import load_images
+from sjedu.data.images import ImageSet
 from sjedu.training import Spread
-from sjedu.wgan.clustering import k_means
+from sjedu.wgan.clustering import k_means, k_medians
 from sjedu.wgan.transport import transport_loss, wasserstein_1
 
+MOST = 5_000  # pictures of a split; the centres of more are slow to find
 CANVAS = 32  # side of the pictures of the study of pixels
 
 
-@lru_cache(2)
+@lru_cache(4)
+def points(dataset: ImageSet, split: str) -> Float64[np.ndarray, "pictures pixels"]:
+    """The first pictures of a split as points with coordinates in [0, 1]; no more than some thousand."""
+    pictures = load_images(dataset, "train" if split == "train" else "test")
+    return pictures.images[:MOST].flatten(1).double().numpy() / 255
+
+
 def digits(split: str) -> Float64[np.ndarray, "pictures 64"]:
     """The digits of a split as points of [0, 1]^64."""
-    pictures = load_images("digits", "train" if split == "train" else "test")
-    return pictures.images.flatten(1).double().numpy() / 255
+    return points("digits", split)
 
 
-@lru_cache(8)
-def centroids(k: int, seed: int = 0) -> Float64[np.ndarray, "k 64"]:
-    """The k-means centres of the training digits."""
-    return np.asarray(k_means(digits("train"), k, seed=seed))
+@lru_cache(16)
+def centroids(k: int, seed: int = 0, dataset: ImageSet = "digits") -> Float64[np.ndarray, "k pixels"]:
+    """The k-means centres of training pictures."""
+    return np.asarray(k_means(points(dataset, "train"), k, seed=seed))
 
 
 # ---------------------------------------------------------------- a batch of real data as the judge
 
 
-def candidates(n: int, rng: np.random.Generator) -> dict[str, Float64[np.ndarray, "n 64"]]:
-    """Four batches that ask to be taken for digits: other digits, their mean n times, centres, noisy digits."""
-    train = digits("train")
+def candidates(
+    n: int, rng: np.random.Generator, dataset: ImageSet = "digits"
+) -> dict[str, Float64[np.ndarray, "n pixels"]]:
+    """Four batches that ask to be taken for data: other pictures, their mean n times, centres, noisy pictures.
+
+    Raises:
+        ValueError: if n is not from 1 to the number of training pictures.
+    """
+    train = points(dataset, "train")
+    _check_size(n, len(train))
     real = train[rng.choice(len(train), n, replace=False)]
     return {
         "real": real,
         "mean": np.tile(train.mean(axis=0), (n, 1)),
-        "centroids": centroids(n),
+        "centroids": centroids(n, dataset=dataset),
         "noisy": np.clip(real + 0.2 * rng.normal(size=real.shape), 0, 1),
     }
 
 
-def tournament(n: int, repeats: int, seed: int = 0) -> dict[str, Spread]:
-    """Measure the exact distance of batches of n test digits from the four candidates.
+def tournament(n: int, repeats: int, seed: int = 0, dataset: ImageSet = "digits") -> dict[str, Spread]:
+    """Measure the exact distance of batches of n test pictures from the four candidates.
 
     Args:
         n: size of the batches.
         repeats: test batches; all candidates are held against the same ones.
         seed: of the draws.
+        dataset: whose pictures.
+
+    Raises:
+        ValueError: if there are not n pictures, or repeats is not positive.
     """
     rng = np.random.default_rng((seed, n))
-    test = digits("test")
+    test = points(dataset, "test")
+    _check_size(n, len(test))
+    if repeats < 1:
+        raise ValueError(f"repeats: got {repeats}; expected at least 1")
     found: dict[str, list[float]] = {}
     for _ in range(repeats):
         batch = test[rng.choice(len(test), n, replace=False)]
-        for name, candidate in candidates(n, rng).items():
+        for name, candidate in candidates(n, rng, dataset).items():
             found.setdefault(name, []).append(wasserstein_1(batch, candidate).value)
     return {name: Spread(tuple(values)) for name, values in found.items()}
 
 
-def win_rate(n: int, repeats: int, seed: int = 0) -> float:
-    """The share of test batches that are nearer to the repeated mean than to as many other digits."""
-    found = tournament(n, repeats, seed)
-    wins = np.array(found["mean"].values) < np.array(found["real"].values)
-    return float(wins.mean())
+def win_rate(found: Mapping[str, Spread]) -> float:
+    """The share of the batches of a `tournament` that are nearer to the repeated mean than to other pictures."""
+    return float((np.array(found["mean"].values) < np.array(found["real"].values)).mean())
+
+
+def _check_size(n: int, most: int) -> None:
+    if not 1 <= n <= most:
+        raise ValueError(f"n: got {n}; expected 1 … {most}, the number of pictures")
 
 
 def gaussian_tournament(n: int, dim: int, repeats: int, seed: int = 0) -> tuple[float, float]:
@@ -88,6 +113,33 @@ def gaussian_tournament(n: int, dim: int, repeats: int, seed: int = 0) -> tuple[
     batches = rng.normal(size=(repeats, 2, n, dim))
     real = np.mean([wasserstein_1(x, y).value for x, y in batches])
     return float(real), float(np.linalg.norm(batches[:, 0], axis=-1).mean())
+
+
+def nearest_share(n: int, dim: int, seed: int = 0) -> float:
+    """What f = 0 says of two samples of N(0, I): the mean distance to the nearest point of the other, over the exact.
+
+    Args:
+        n: points in either sample.
+        dim: of the space.
+        seed: of the draws.
+    """
+    x, y = np.random.default_rng((seed, n, dim)).normal(size=(2, n, dim))
+    return float(cdist(x, y).min(axis=0).mean() / wasserstein_1(x, y).value)
+
+
+def plan_cosine(n: int, dim: int, shift: float, seed: int = 0) -> float:
+    """The mean cosine of the exact plan's directions with the true one, for samples of N(0, I) and N(shift e1, I).
+
+    Args:
+        n: points in either sample.
+        dim: of the space.
+        shift: distance of the two laws.
+        seed: of the draws.
+    """
+    x, y = np.random.default_rng((seed, n, dim)).normal(size=(2, n, dim))
+    x[:, 0] += shift
+    moves = n * wasserstein_1(x, y).plan.T @ x - y
+    return float((moves[:, 0] / np.linalg.norm(moves, axis=1)).mean())
 
 
 # ---------------------------------------------------------------- points that minimise the batch distance
@@ -122,7 +174,11 @@ def particles(k: int = 64, steps: int = 1500, seed: int = 0, tests: int = 40) ->
         transport_loss(batch, points).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     found = points.detach().numpy()
-    rivals = {"particles": found, "k-means centres": centroids(k)}
+    rivals = {
+        "particles": found,
+        "k-means centres": centroids(k),
+        "k-medians centres": k_medians(digits("train"), k),
+    }
     distances: dict[str, list[float]] = {}
     for _ in range(tests):
         digits_met = test[rng.choice(len(test), k, replace=False)]
@@ -143,13 +199,13 @@ class Canvases:
     labels: Int64[np.ndarray, " pictures"]
 
 
-@lru_cache(2)
-def canvases(count: int = 300) -> Canvases:
-    """The first test digits, enlarged with smooth interpolation; there is a margin to shift them into."""
-    pictures = load_images("digits", "test")
-    small = np.pad(pictures.images[:count, 0].double().numpy() / 255, ((0, 0), (1, 1), (1, 1)))
-    large = scipy.ndimage.zoom(small, (1, 3.2, 3.2), order=1)
-    return Canvases(large, pictures.labels[:count].numpy())
+@lru_cache(1)
+def canvases() -> Canvases:
+    """All digits, those of the test split first, enlarged bilinearly; there is a margin to shift them into."""
+    splits = [load_images("digits", split) for split in ("test", "train")]
+    pictures = torch.cat([split.images[:, 0] for split in splits]).double().numpy() / 255
+    large = scipy.ndimage.zoom(np.pad(pictures, ((0, 0), (1, 1), (1, 1))), (1, 3.2, 3.2), order=1)
+    return Canvases(large, torch.cat([split.labels for split in splits]).numpy())
 
 
 def shifted(pictures: Float[np.ndarray, "*batch 32 32"], pixels: int) -> Float[np.ndarray, "*batch 32 32"]:
@@ -179,22 +235,28 @@ def blurred(pictures: Float[np.ndarray, "*batch 32 32"], sigma: float) -> Float[
 
 @lru_cache(2)
 def nearest_stranger(
-    count: int = 300,
+    count: int = 300, among: int | None = None
 ) -> tuple[Int64[np.ndarray, " pictures"], Float64[np.ndarray, " pictures"]]:
-    """For each canvas, which picture of another class is nearest in pixels, and its distance."""
-    drawn = canvases(count)
-    points = drawn.pictures.reshape(count, -1)
-    apart = cdist(points, points)
-    apart[drawn.labels[:, None] == drawn.labels[None]] = np.inf
+    """For each of the first canvases, which picture of another class is nearest in pixels, and its distance.
+
+    Args:
+        count: canvases to find it for.
+        among: the first so many are looked through; None: all.
+    """
+    drawn = canvases()
+    labels, points = drawn.labels[:among], drawn.pictures[:among].reshape(len(drawn.labels[:among]), -1)
+    apart = cdist(points[:count], points)
+    apart[labels[:count, None] == labels] = np.inf
     return apart.argmin(axis=1), apart.min(axis=1)
 
 
 def pixel_distances(count: int = 300) -> dict[str, Float64[np.ndarray, " pictures"]]:
-    """The distance in pixels of each canvas from its variants, from a stranger, and from the mean of all."""
-    pictures = canvases(count).pictures
+    """The distance in pixels of the first canvases from their variants, from a stranger, and from the mean of all."""
+    drawn = canvases().pictures
+    pictures = drawn[:count]
     variants = {f"shift by {pixels}": shifted(pictures, pixels) for pixels in (1, 2, 3)}
     variants["blur, σ = 2"] = blurred(pictures, 2.0)
-    variants["mean picture"] = np.broadcast_to(pictures.mean(axis=0), pictures.shape)
+    variants["mean picture"] = np.broadcast_to(drawn.mean(axis=0), pictures.shape)
     found = {
         name: np.linalg.norm((pictures - variant).reshape(count, -1), axis=1)
         for name, variant in variants.items()

@@ -18,12 +18,24 @@ def test_a_batch_of_digits_takes_centres_for_nearer_than_digits():
     assert found["real"].mean < found["mean"].mean  # the mean wins for small batches only:
     small = studies.tournament(4, 30)
     assert small["mean"].mean < small["real"].mean
-    assert studies.win_rate(4, 30) > 0.8 > 0.2 > studies.win_rate(64, 5)
+    assert studies.win_rate(small) > 0.8 > 0.2 > studies.win_rate(found)
 
 
 def test_a_tournament_depends_on_its_seed_alone():
     assert studies.tournament(8, 3) == studies.tournament(8, 3)
     assert studies.tournament(8, 3) != studies.tournament(8, 3, seed=1)
+
+
+def test_with_nothing_learnt_most_of_the_distance_is_said_in_high_dimension():
+    shares = [studies.nearest_share(200, dim) for dim in (1, 4, 64)]
+    assert shares == sorted(shares)
+    assert shares[0] < 0.4 < 0.9 < shares[-1] < 1
+
+
+def test_more_points_have_a_plan_that_points_better():
+    few, many = studies.plan_cosine(16, 16, 4.0), studies.plan_cosine(256, 16, 4.0)
+    assert 0 < few < many < 1
+    assert studies.plan_cosine(16, 16, 100.0) > 0.99  # far away, every way leads there
 
 
 def test_in_high_dimension_the_mean_is_nearer_than_another_batch():
@@ -44,8 +56,8 @@ def test_particles_become_centres():
 
 
 def test_canvases_leave_room_for_a_shift():
-    drawn = studies.canvases(20)
-    assert drawn.pictures.shape == (20, 32, 32)
+    drawn = studies.canvases()
+    assert drawn.pictures.shape == (1797, 32, 32)
     assert 0 <= drawn.pictures.min() <= drawn.pictures.max() <= 1 + 1e-12
     assert np.allclose(studies.shifted(drawn.pictures, 2).sum(), drawn.pictures.sum(), rtol=0.03)
 
@@ -59,19 +71,25 @@ def test_a_shift_moves_columns(pixels):
 
 
 def test_a_blur_keeps_the_ink_and_no_blur_keeps_the_picture():
-    pictures = studies.canvases(4).pictures
+    pictures = studies.canvases().pictures[:4]
     assert np.allclose(studies.blurred(pictures, 0.0), pictures)
     assert np.allclose(studies.blurred(pictures, 1.0).sum(), pictures.sum(), rtol=1e-6)
     assert np.allclose(studies.blurred(pictures, 1.0)[2], studies.blurred(pictures[2], 1.0))
 
 
 def test_the_nearest_stranger_is_of_another_class():
-    drawn = studies.canvases(60)
+    drawn = studies.canvases()
     index, apart = studies.nearest_stranger(60)
-    assert (drawn.labels[index] != drawn.labels).all()
-    assert np.allclose(
-        apart, np.linalg.norm((drawn.pictures - drawn.pictures[index]).reshape(60, -1), axis=1)
-    )
+    assert (drawn.labels[index] != drawn.labels[:60]).all()
+    between = drawn.pictures[:60] - drawn.pictures[index]
+    assert np.allclose(apart, np.linalg.norm(between.reshape(60, -1), axis=1))
+
+
+def test_among_fewer_pictures_the_nearest_stranger_is_farther_away():
+    index, apart = studies.nearest_stranger(60, among=60)
+    assert index.max() < 60
+    assert (apart >= studies.nearest_stranger(60)[1]).all()
+    assert apart.mean() > 1.05 * studies.nearest_stranger(60)[1].mean()
 
 
 def test_a_shift_costs_more_than_a_blur():
@@ -79,6 +97,14 @@ def test_a_shift_costs_more_than_a_blur():
     assert (found["shift by 2"] > found["blur, σ = 2"]).mean() > 0.9
     assert (found["shift by 3"] > found["nearest of another class"]).mean() > 0.9
     assert found["shift by 1"].mean() < found["shift by 2"].mean() < found["shift by 3"].mean()
+
+
+@pytest.mark.parametrize("n", [0, 501])
+def test_a_tournament_of_more_digits_than_there_are_is_refused(n):
+    with pytest.raises(ValueError, match=f"n: got {n}; expected 1 … 500"):
+        studies.tournament(n, 1)
+    with pytest.raises(ValueError, match="repeats: got 0; expected at least 1"):
+        studies.tournament(4, 0)
 
 
 def test_wrong_numbers_are_named():

@@ -1,0 +1,19 @@
+"""The recorded tournament."""
+
+from __future__ import annotations
+
+import pytest
+
+from sjedu.wgan import studies
+from sjedu.wgan.experiment import train
+from sjedu.wgan.tournament import TournamentConfig
+
+
+def test_the_record_says_what_the_study_says():
+    config = TournamentConfig(dataset="digits", sizes=(4, 16), repeats=3)
+    record = train(config, progress=False)
+    assert record.name == "tournament-digits-seed0"
+    assert list(record.metrics) == ["4", "16"]
+    found = studies.tournament(16, 3)
+    assert record.metrics["16"]["real"] == pytest.approx(found["real"].mean, abs=1e-4)
+    assert record.metrics["16"]["wins"] == pytest.approx(studies.win_rate(found), abs=1e-4)
