@@ -163,18 +163,17 @@ class Run:
         """Put models, optimisers and schedulers on the device and under the run's care.
 
         Models are wrapped for precision and processes; all parts are saved, and restored when resuming. A
-        further object with `state_dict` and `load_state_dict` may come along to be saved and restored.
+        further object with `state_dict` and `load_state_dict` may come along to be saved and restored. A run that
+        only measures prepares nothing: ``run.prepare()``.
 
         Returns:
             The parts in the order given, to be used instead of the originals.
 
         Raises:
             RuntimeError: if called twice.
-            TypeError: if there is no part, or one that has no state to save.
+            TypeError: if a part has no state to save.
             CheckpointError: if the checkpoint holds other parts than these.
         """
-        if not parts:
-            raise TypeError("prepare needs at least one model, got nothing")
         if self._parts is not None:
             raise RuntimeError(
                 "prepare was already called: give it all models, optimisers and schedulers at once"
@@ -183,8 +182,10 @@ class Run:
             if not (hasattr(part, "state_dict") and hasattr(part, "load_state_dict")):
                 raise TypeError(f"parts must have a state_dict and a load_state_dict, got {part!r}")
         self._kinds = [type(part).__name__ for part in parts]
-        prepared = self.accelerator.prepare(*parts)
-        self._parts = prepared if len(parts) > 1 else (prepared,)
+        if len(parts) > 1:
+            self._parts = self.accelerator.prepare(*parts)
+        else:  # of one part accelerate makes no tuple
+            self._parts = tuple(map(self.accelerator.prepare, parts))
         if self._restored is not None:
             self._restore_parts(self._restored)
         return self._parts

@@ -294,8 +294,18 @@ def test_what_has_no_state_cannot_be_prepared():
     with Run("toy", Config(), progress=False) as run:
         with pytest.raises(TypeError, match="must have a state_dict and a load_state_dict, got 3"):
             run.prepare(nn.Linear(1, 1), 3)
-        with pytest.raises(TypeError, match="at least one"):
-            run.prepare()
+
+
+def test_a_run_that_only_measures_prepares_nothing_and_resumes(tmp_path):
+    def measure(total):
+        with Run("toy", Config(), tmp_path, progress=False, resume=total > 1) as run:
+            assert run.prepare() == ()
+            for step in run.steps(total):
+                run.log(square=step**2)
+        return run
+
+    measure(1)
+    assert measure(3).finish({}).curves["square"] == [0, 1, 4]
 
 
 def test_misuse_of_the_loop_is_named():
