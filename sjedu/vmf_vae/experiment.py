@@ -146,7 +146,7 @@ _COLLAPSE = Config(
     study="collapse",
     decoder="autoregressive",
     pixels="threshold",
-    steps=360,  # 30 epochs
+    steps=720,  # 60 epochs
     learning_rate=3e-3,
     clip=5.0,
     likelihood_samples=16,
@@ -361,9 +361,10 @@ _STUDIES: dict[str, list[dict[str, Any]]] = {
     "collapse": [
         {"latent": "none"},
         {"latent": "gaussian"},
-        {"latent": "gaussian", "kl_warmup": 180},
+        {"latent": "gaussian", "kl_warmup": 360},
         {"concentration": 20.0},
         {"concentration": 1.0},
+        {"concentration": 80.0},
         {"concentration": None, "concentration_start": 20.0},
         {"latent": "none", "code_at": "every step"},
         {"latent": "gaussian", "code_at": "every step"},
