@@ -75,7 +75,7 @@ def _helps(v: Values) -> Verdict:
 
 
 def _zero_centred(v: Values) -> Verdict:
-    return Verdict.of(min(v["leads"]) > 2, min(v["leads"]) > -2)
+    return Verdict.of(min(v["leads"] + v["tuned_leads"]) > 2, min(v["leads"]) > -2)
 
 
 def _theory(v: Values) -> Verdict:
@@ -169,8 +169,9 @@ CLAIMS = (
         "A penalty that is centred at zero does better than one centred at one.",
         f"{ARTICLE}, as a preference",
         "Modes found on the ring, lead of 0-GP (λ = 0.5) over GP (λ = 10), with the non-saturating and the"
-        " Wasserstein loss: reproduced if both exceed 2 pooled standard errors, partly if neither is below"
-        " -2.",
+        " Wasserstein loss: reproduced if both exceed 2 pooled standard errors, partly if neither is below -2. Added"
+        " after the runs, and it can only take away: not more than partly, unless the lead over a GP whose λ fits the"
+        " ring (0.1; with the Wasserstein loss, five critic steps) exceeds 2 as well.",
         _zero_centred,
     ),
     Claim(
@@ -266,14 +267,27 @@ def training(records: Sequence[Record]) -> Measured:
     return {
         "text": f"c-transform: {transform['ratio']}, correlation {transform['correlation']};"
         f" GP: {penalty['ratio']}, correlation {penalty['correlation']}",
-        "why": "GP's estimate falls throughout, while the exact distance of the batches first falls and then"
-        " rises again, and the digits become better all the while: what this critic says is not the distance,"
-        " and need not be.",
+        "why": "The sign of the correlation depends on where one starts to count: with the critic's first word, of"
+        " before it learnt anything, it is positive, from step 200 on"
+        f" {correlations(records, 'digits', 200)['wasserstein + gp 10']}, because GP's estimate goes on falling"
+        " while the exact distance of the batches rises again. What this critic says is not that distance.",
         "transform_ratios": transform["ratio"].values,
         "transform_correlations": transform["correlation"].values,
         "penalty_ratios": penalty["ratio"].values,
         "penalty_correlations": penalty["correlation"].values,
     }
+
+
+def correlations(records: Sequence[Record], study: str, since: int) -> dict[str, Spread]:
+    """The correlation of estimates and exact batch distances from one step on, for each game that estimates it."""
+    found: dict[str, list[float]] = {}
+    for record in records:
+        if record.config["study"] == study and "correlation" in record.metrics:
+            steps, said = record.curve("estimate")
+            later = np.array(steps) >= since
+            both = np.array(said)[later], np.array(record.curve("batch")[1])[later]
+            found.setdefault(game(record), []).append(float(np.corrcoef(*both)[0, 1]))
+    return {name: Spread(tuple(values)) for name, values in sorted(found.items())}
 
 
 def worse(records: Sequence[Record], data_grey: float) -> Measured:
@@ -289,10 +303,12 @@ def worse(records: Sequence[Record], data_grey: float) -> Measured:
         "mid-grey": lead(*grey),
     }
     told = "; ".join(f"{metric} {transform} / {penalty}" for metric, (transform, penalty) in pairs.items())
+    precision = spreads(records, "digits", "precision")
     return {
         "text": f"c-transform / GP: {told}",
-        "why": "And a judge that knows batch distances only would say the opposite: by them the blurry digits"
-        " are nearer to data than data are.",
+        "why": "A judge that knows batch distances only would say the opposite: by them the blurry digits are nearer to"
+        " data than data are. So would precision, which asks whether samples lie within reach of data, as averages do:"
+        f" {precision['c_transform']} / {precision['wasserstein + gp 10']}.",
         "leads": leads,
     }
 
@@ -312,6 +328,7 @@ def clusters(records: Sequence[Record]) -> Measured:
         + "; ".join(
             f"{name} {to_data[each].mean:.2f} / {to_centres[each].mean:.2f}" for each, name in told.items()
         ),
+        "why": "k-means minimises the distance in pixels to as many points as a batch has, and so do they.",
         "transform": pairs("c_transform", "transport"),
         "penalty": pairs("wasserstein + gp 10"),
     }
@@ -373,13 +390,21 @@ def zero_centred(records: Sequence[Record]) -> Measured:
         (found[f"{loss} + zero_gp 0.5"], found[f"{loss} + gp 10"])
         for loss in ("non_saturating", "wasserstein")
     ]
-    tuned = found["non_saturating + gp 0.1"]
+    five = spreads(records, "ring5", "modes")
+    tuned = [
+        (found["non_saturating + zero_gp 0.5"], found["non_saturating + gp 0.1"]),
+        (five["wasserstein + zero_gp 0.5"], five["wasserstein + gp 0.1"]),
+    ]
+
+    def told(pairs: list[tuple[Spread, Spread]]) -> str:
+        return "; ".join(f"{zero.mean:.1f} / {one.mean:.1f}" for zero, one in pairs)
+
     return {
-        "text": "modes, 0-GP / GP: " + "; ".join(f"{zero.mean:.1f} / {one.mean:.1f}" for zero, one in pairs),
+        "text": f"modes, 0-GP / GP: {told(pairs)}; with λ and steps that fit: {told(tuned)}",
         "why": "λ has a scale: the ring has radius 2, and λ = 10, usual for pictures, holds a critic's slope near 1"
-        " where a steeper one is needed. With λ = 0.1 the one-centred penalty finds"
-        f" {tuned.mean:.1f} modes with the non-saturating loss.",
+        " where a steeper one is needed. Against a GP that fits, the zero-centred penalty has no clear lead.",
         "leads": [lead(zero, one) for zero, one in pairs],
+        "tuned_leads": [lead(zero, one) for zero, one in tuned],
     }
 
 
@@ -398,7 +423,7 @@ def biases(records: Sequence[Record], theta_stars: Mapping[tuple[int, int], floa
             batch.append((exact["mean"] - shift) / (exact["sd"] / np.sqrt(count)))
     low, high = min(theta_stars.values()), max(theta_stars.values())
     return {
-        "text": f"the oracle is off by at most {max(bias):.1f} standard errors, the batch distance by at least"
+        "text": f"the oracle is off by at most {max(bias):.2f} standard errors, the batch distance by at least"
         f" {min(batch):.0f}; θ* from {low:.2f} to {high:.2f}",
         "oracle_bias": max(bias),
         "oracle_sd": max(deviation),
@@ -432,8 +457,10 @@ def control(records: Sequence[Record]) -> Measured:
     return {
         "text": "f = 0: "
         + "; ".join(f"{pair.replace('_', ' ')} {value:.2f}" for pair, value in found.items()),
-        "why": "With f = 0 the estimate is the mean distance to the nearest real point, and in high dimension"
-        " the nearest point is hardly nearer than the one that transport assigns.",
+        "why": "With f = 0 the estimate is the mean distance to the nearest real point. In high dimension the nearest"
+        f" point is hardly nearer than the one that transport assigns: for two samples of N(0, I) f = 0 says"
+        f" {studies.nearest_share(800, 1):.2f} of the distance in one dimension, {studies.nearest_share(800, 64):.2f}"
+        " in 64. (The ring is an exception: it lies around N(0, I), and most points are assigned to the nearest mode.)",
         "zero": {pair: found[pair] for pair in DIGITS},
     }
 
@@ -441,16 +468,21 @@ def control(records: Sequence[Record]) -> Measured:
 # ---------------------------------------------------------------- measurements without training
 
 
-def batches(n: int = 64, repeats: int = 20) -> Measured:
-    """Measure C4."""
+def batches(records: Sequence[Record], n: int = 64, repeats: int = 20) -> Measured:
+    """Measure C4; the records are asked for larger pictures, which the rule does not read."""
     found = studies.tournament(n, repeats)
-    small = studies.win_rate(8, 50)
-    real, mean = studies.gaussian_tournament(n, 50, 10)
+    small = studies.win_rate(studies.tournament(8, 50))
+    larger = {
+        record.config["dataset"]: record.metrics[str(n)]["wins"]
+        for record in records
+        if record.config["study"] == "tournament"
+    }
     return {
         "text": f"n = {n}: real {found['real'].mean:.2f}, mean {found['mean'].mean:.2f},"
         f" centres {found['centroids'].mean:.2f}",
-        "why": f"Digits of 8x8 have few dimensions: the mean wins for small batches only ({small:.0%} of"
-        f" those of 8). For N(0, I) in 50 dimensions it wins at {n} too: {mean:.2f} against {real:.2f}.",
+        "why": f"Digits of 8x8 have few dimensions: the mean wins for small batches only ({small:.0%} of those of 8)."
+        f" With MNIST's pictures of 28x28 it wins {larger['mnist']:.0%} of the batches of {n}, with Fashion-MNIST's"
+        f" {larger['fashion_mnist']:.0%}.",
         **{name: spread.mean for name, spread in found.items()},
     }
 
@@ -460,18 +492,25 @@ def pixels(count: int = 300) -> Measured:
     found = studies.pixel_distances(count)
     shift = found["shift by 2"]
     stranger = float((shift > found["nearest of another class"]).mean())
+    fewer = float((shift > studies.nearest_stranger(count, count)[1]).mean())
     blur = float((shift > found["blur, σ = 2"]).mean())
     return {
         "text": f"a shift by 2 is farther than another class for {stranger:.0%}, than a blur of σ = 2 for {blur:.0%}",
+        "why": f"The more digits there are, the nearer is one of another class: among all 1797 it is nearer than the"
+        f" shifted digit for {stranger:.0%}, among {count} for {fewer:.0%} only.",
         "stranger": stranger,
         "blur": blur,
     }
 
 
-def theta_stars(repeats: int = 60, seed: int = 0) -> dict[tuple[int, int], float]:
-    """The best θ for some (n, d), on a grid of 0.05."""
+#: Batch sizes for which the best θ is sought, and how many draws each gets.
+DRAWS: dict[int, int] = {1: 8000, 4: 2000, 16: 400, 64: 60, 256: 12}
+
+
+def theta_stars(seed: int = 0, share: float = 1.0) -> dict[tuple[int, int], float]:
+    """The best θ for some (n, d), on a grid of 0.05; ``share`` of the draws makes it quicker, and less sure."""
     return {
-        (n, d): float(theory.theta_star(n, d, max(2, repeats // max(1, n // 4)), seed))
+        (n, d): theory.theta_star(n, d, max(2, round(share * draws)), seed)
         for d in (2, 10, 50)
-        for n in (1, 4, 16, 64)
+        for n, draws in DRAWS.items()
     }

@@ -65,9 +65,10 @@ def population(penalty, transform):
         ("C8", {"leads": {"a": 3.0, "b": 4.0}}, YES),
         ("C8", {"leads": {"a": 3.0, "b": -4.0}}, PARTLY),
         ("C8", {"leads": {"a": 0.0, "b": 1.0}}, NO),
-        ("C9", {"leads": [3.0, 3.0]}, YES),
-        ("C9", {"leads": [3.0, 0.0]}, PARTLY),
-        ("C9", {"leads": [3.0, -3.0]}, NO),
+        ("C9", {"leads": [3.0, 3.0], "tuned_leads": [3.0, 3.0]}, YES),
+        ("C9", {"leads": [3.0, 3.0], "tuned_leads": [3.0, -9.0]}, PARTLY),
+        ("C9", {"leads": [3.0, 0.0], "tuned_leads": [3.0, 3.0]}, PARTLY),
+        ("C9", {"leads": [3.0, -3.0], "tuned_leads": [3.0, 3.0]}, NO),
         ("C10", {"oracle_bias": 1, "oracle_sd": 0.1, "batch_bias": 50, "theta": 0.9}, YES),
         ("C10", {"oracle_bias": 3, "oracle_sd": 0.1, "batch_bias": 50, "theta": 0.9}, PARTLY),
         ("C10", {"oracle_bias": 1, "oracle_sd": 0.1, "batch_bias": 1, "theta": 0.9}, NO),
@@ -90,7 +91,7 @@ def test_every_claim_is_measured_from_what_is_recorded():
         "C1": claims.static(records),
         "C2": claims.training(records),
         "C3": claims.worse(records, 0.23),
-        "C4": claims.batches(repeats=2),
+        "C4": claims.batches(records, repeats=2),
         "C5": claims.pixels(60),
         "C6": claims.clusters(records),
         "C7": claims.incomplete(records),
@@ -105,11 +106,24 @@ def test_every_claim_is_measured_from_what_is_recorded():
 
 
 def test_theta_stars_are_below_the_truth_and_rise_with_the_batch():
-    stars = claims.theta_stars(repeats=16)
+    stars = claims.theta_stars(share=0.2)
     assert max(stars.values()) < 1
     for d in (2, 10, 50):
         assert stars[1, d] < stars[16, d] <= stars[64, d] + 0.05
     assert stars[64, 2] > stars[64, 10] > stars[64, 50]
+
+
+def test_a_correlation_may_leave_the_first_steps_out():
+    record = dataclasses.replace(
+        load_records("wgan")[0],
+        config={"study": "digits", "loss": "wasserstein", "constraint": "spectral", "strength": 0.0},
+        metrics={"correlation": 0.0},
+        curves={"step": [0, 20, 40, 60], "estimate": [0.0, 3.0, 2.0, 1.0], "batch": [9.0, 1.0, 2.0, 3.0]},
+    )
+    since = [claims.correlations([record], "digits", step)["wasserstein + spectral"].mean for step in (0, 20)]
+    assert since[0] < 0
+    assert since[1] == pytest.approx(-1)
+    assert claims.correlations([record], "mnist", 0) == {}
 
 
 def game_record(**numbers):
