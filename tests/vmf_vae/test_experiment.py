@@ -45,6 +45,19 @@ def test_digits_are_learnt():
     assert metrics["frechet real"] < metrics["frechet"] < 40
 
 
+@pytest.mark.parametrize("kappa", [20.0, None])
+def test_half_precision_learns_what_single_precision_does(kappa):
+    numbers = config("cpu", pixels="dynamic", concentration=kappa, steps=150, likelihood_samples=20)
+    single, half = (
+        train(dataclasses.replace(numbers, precision=precision), progress=False).metrics
+        for precision in ("no", "bf16")
+    )
+    assert single.keys() == half.keys()
+    for name in ("bound", "likelihood"):
+        assert half[name] == pytest.approx(single[name], abs=0.5)
+    assert half["likelihood"] < half["bound"]
+
+
 def test_a_circle_is_found():
     metrics = train(config("circle", steps=400), progress=False).metrics
     assert abs(metrics["winding"]) == pytest.approx(1, abs=0.01)
