@@ -360,6 +360,54 @@ def naive_gradient(dim: int, kappa: Number) -> float:
     return float((dim - 1) * exact(dim, kappa).ratio / kappa) / math.hypot(2 * kappa, dim - 1)
 
 
+def acceptance_score(dim: int, kappa: Number, w: Float64[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n"]:
+    """Return d log π(Z) / dκ for the accepted Z behind w: what `naive_gradient` leaves out.
+
+    An accepted Z has the density ``π(Z) ∝ Beta(Z) p(w) / g(w)`` with the law's p, the proposal's g (`wood_acceptance`)
+    and w = w(Z, κ). So ``d E[f(w)] / dκ = E[f' dw/dκ] + E[(f - c) d log π / dκ]`` for any constant c (Naesseth et
+    al., arXiv 1610.05683), where the total derivative of log p - log g is, as 1 - w² cancels,
+    ``w - A + κ w' - m (x0' w + x0 w') / (1 - x0 w) + m x0 x0' / (1 - x0²)``, w' = (1-w²)/√(4κ²+m²).
+    """
+    b, x0, _ = wood_parameters(dim, kappa)
+    m = dim - 1
+    moved = (1 - w**2) / math.hypot(2 * kappa, m)
+    slope = 8 * b**2 / (m * (1 + b**2) * (1 + b) ** 2)  # of x0, from 4κb = m (1 - b²)
+    own = w - float(exact(dim, kappa).ratio) + kappa * moved
+    return np.asarray(
+        own - m * (slope * w + x0 * moved) / (1 - x0 * w) + m * x0 * slope * (1 + b) ** 2 / (4 * b)
+    )
+
+
+class Estimator(NamedTuple):
+    """Of a derivative: the mean, and the standard deviation of what one draw gives."""
+
+    mean: float
+    deviation: float
+
+
+def kappa_gradients(dim: int, kappa: Number) -> dict[str, Estimator]:
+    """Return how well four estimators find d E[w] / dκ = A' from a draw of w, by quadrature on the grid of angles.
+
+    "implicit" reparameterisation; "naive", along the accepted proposal; "corrected", that plus (w - A) times
+    `acceptance_score`; "score function", (w - A)² = (w - A) d log p / dκ.
+    """
+    law = AngularGrid(dim, kappa)
+    w = np.cos(law.phi)
+    naive = (1 - w**2) / math.hypot(2 * kappa, dim - 1)
+    draws = {
+        "implicit": law.dw_dkappa(w),
+        "naive": naive,
+        "corrected": naive + (w - law.mean) * acceptance_score(dim, kappa, w),
+        "score function": (w - law.mean) ** 2,
+    }
+
+    def estimator(values: np.ndarray) -> Estimator:
+        mean = float(np.trapezoid(values, law.cdf))
+        return Estimator(mean, math.sqrt(float(np.trapezoid((values - mean) ** 2, law.cdf))))
+
+    return {name: estimator(values) for name, values in draws.items()}
+
+
 def mutual_information_split(
     p_x: Float64[np.ndarray, " x"], p_z_given_x: Float64[np.ndarray, "x z"], q_z: Float64[np.ndarray, " z"]
 ) -> tuple[float, float, float]:

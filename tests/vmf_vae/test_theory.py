@@ -159,6 +159,35 @@ def test_the_naive_gradient_is_too_small(dim, kappa, lost):
     assert 1 - theory.naive_gradient(dim, kappa) / A_slope == pytest.approx(lost, abs=6e-3)
 
 
+@pytest.mark.parametrize(("dim", "kappa"), [(2, 2.0), (5, 2.0), (10, 10.0), (50, 80.0), (41, 12.0)])
+def test_the_acceptance_repairs_the_naive_gradient(dim, kappa):
+    slope = float(theory.exact(dim, kappa).slope)
+    found = theory.kappa_gradients(dim, kappa)
+    for name in ("implicit", "corrected", "score function"):
+        assert found[name].mean == pytest.approx(slope, rel=3e-5)
+    assert found["naive"].mean == pytest.approx(theory.naive_gradient(dim, kappa), rel=1e-5)
+    deviations = [found[name].deviation for name in ("implicit", "corrected", "score function")]
+    assert deviations == sorted(deviations)
+    law = theory.AngularGrid(dim, kappa)
+    score = theory.acceptance_score(dim, kappa, np.cos(law.phi))
+    assert np.trapezoid(score, law.cdf) == pytest.approx(0, abs=1e-6)  # as every score
+
+
+def test_the_acceptance_score_is_the_derivative_of_its_logarithm():
+    w, step = 0.3, 1e-5
+
+    def log_density(kappa, z):  # of the accepted Z, up to what does not depend on κ
+        b, x0, _ = theory.wood_parameters(6, kappa)
+        moved = (1 - (1 + b) * z) / (1 - (1 - b) * z)
+        ratio = kappa * moved + 5 * math.log(1 - x0 * moved) - 2.5 * math.log(1 - x0**2)
+        return ratio - float(theory.exact(6, kappa).log_normalizer)
+
+    b, _, _ = theory.wood_parameters(6, 4.0)
+    z = (1 - w) / ((1 + b) - (1 - b) * w)
+    difference = (log_density(4.0 + step, z) - log_density(4.0 - step, z)) / (2 * step)
+    assert theory.acceptance_score(6, 4.0, np.array([w]))[0] == pytest.approx(difference, abs=1e-8)
+
+
 @given(st.integers(1, 4), st.integers(2, 5), st.integers(0, 1000))
 def test_kl_splits_into_information_and_mismatch(x, z, seed):
     rng = np.random.default_rng(seed)
