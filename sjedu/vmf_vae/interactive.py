@@ -23,7 +23,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sjedu.interactive import Labels, Scene, explore, slider, still
+from sjedu.interactive import Labels, Scene, explore, slider, still, toggle
 from sjedu.plotting import COLORS, CYCLE, SEQUENTIAL, Real, figure, mosaic
 from sjedu.vmf_vae import kl_to_uniform
 from sjedu.vmf_vae.decoder import sphere_decoder
@@ -58,7 +58,7 @@ def closed_form_cosines(kappa: Real, u: np.ndarray) -> np.ndarray:
     """Return draws of w in three dimensions: 1 + log(u + (1 - u) e^(-2κ)) / κ."""
     if kappa == 0:
         return np.asarray(2 * u - 1)
-    return np.asarray(1 + np.log(u + (1 - u) * math.exp(-2 * kappa)) / kappa)
+    return np.asarray(1 + np.log1p((1 - u) * math.expm1(-2 * kappa)) / kappa)
 
 
 def _globe(ax: Axes, title: str) -> None:
@@ -97,7 +97,7 @@ def concentration() -> ipywidgets.VBox:
     """Show points of a vMF distribution on the ordinary sphere, as κ and μ change."""
     return explore(
         concentration_scene(),
-        kappa=slider("log₁₀ κ", -1.0, 2.7, 1.3, 0.1, ".1f"),
+        root=slider("√κ", 0.0, 22.0, 4.5, 0.25),
         longitude=slider("longitude of μ", -180, 180, 30, 5),
         latitude=slider("latitude of μ", -90, 90, 20, 5),
     )
@@ -118,24 +118,25 @@ def concentration_figure() -> tuple[Figure, str]:
 
 
 def concentration_scene() -> Scene:
-    """Draw the state (kappa, longitude, latitude) of `concentration`; kappa is a power of ten."""
+    """Draw the state (root, longitude, latitude) of `concentration`; root is that of κ, so that κ may be 0."""
     fig, axes = mosaic("AB", 7.6, 3.8, width_ratios=(1, 1))
     _globe(axes["A"], f"{POINTS} points of vMF(μ, κ)")
     cloud, place = _cloud(axes["A"])
     curves, mark = _kl_curve(axes["B"])
     u, turn = _uniforms()
 
-    def update(kappa: Real, longitude: Real, latitude: Real) -> str:
-        k, center = 10.0**kappa, direction(longitude, latitude)
+    def update(root: Real, longitude: Real, latitude: Real) -> str:
+        k, center = float(root) ** 2, direction(longitude, latitude)
         points = around(center, closed_form_cosines(k, u), turn)
         place(points, center)
         law = _grid(3, k)
-        kl = k * law.mean - law.log_z + math.log(4 * math.pi)
-        mark(k, law.mean, kl)
+        length = max(0.0, law.mean)  # rounding may leave −1e-16 at κ = 0
+        kl = max(0.0, k * length - law.log_z + math.log(4 * math.pi))
+        mark(k, length, kl)
         x, y, z = points.mean(axis=0)
         return (
             f"κ = {k:.2f}: the mean of the points is ({x:.2f}, {y:.2f}, {z:.2f}), of length"
-            f" {np.linalg.norm(points.mean(axis=0)):.2f}; A(κ) = {law.mean:.2f}, and the KL to the uniform"
+            f" {np.linalg.norm(points.mean(axis=0)):.2f}; A(κ) = {length:.2f}, and the KL to the uniform"
             f" distribution is {kl:.2f} nats, wherever μ points.".replace("-", "−")
         )
 
@@ -150,12 +151,14 @@ def _uniforms() -> tuple[np.ndarray, np.ndarray]:
 
 def _kl_curve(ax: Axes) -> Panel:
     """A and KL over κ in three dimensions, and the chosen κ on both."""
-    kappas = np.logspace(-1, 2.7, 80)
+    kappas = np.linspace(0, 22, 80) ** 2
     laws = [_grid(3, float(k)) for k in kappas]
     kls = [k * law.mean - law.log_z + math.log(4 * math.pi) for k, law in zip(kappas, laws, strict=True)]
     ax.plot(kappas, [law.mean for law in laws], color=COLORS.green, label="A(κ), length of the mean")
     ax.plot(kappas, kls, color=COLORS.vermillion, label="KL to uniform, nats")
-    ax.set(xscale="log", xlabel="κ", ylim=(0, 6.5), title="in three dimensions")
+    ax.set_xscale("function", functions=(np.sqrt, np.square))
+    ax.set(xlim=(0, 500), xlabel="κ", ylim=(0, 6.5), title="in three dimensions")
+    ax.set_xticks((0, 5, 20, 50, 100, 200, 500))
     ax.legend(frameon=False, fontsize=9, loc="upper left")
     line = ax.axvline(1, color=COLORS.grey, lw=1)
     dots = ax.plot([], [], "o", ms=7, mec="white", color=COLORS.ink)[0]
@@ -198,31 +201,60 @@ def cosine_density_figure() -> tuple[Figure, str]:
 def cosine_density_scene() -> Scene:
     """Draw the state (dim, kappa) of `cosine_density`: powers of two and of ten."""
     fig, ax = figure(7.6, 3.6)
-    ax.set(xlim=(-1, 1), ylim=(0, 1.2), xlabel="w = ⟨μ, x⟩", ylabel="density / highest shown", yticks=[0, 1])
+    ax.set(xlim=(-0.02, 1.04), ylim=(0, 1.2), ylabel="density / highest shown", yticks=[0, 1])
+    places = np.linspace(0, 1, 5)
+    ax.set_xticks(places, [" "] * 5)  # what stands there moves with the law, see below
+    ax.set_xlabel("w = ⟨μ, x⟩")
     bars = ax.stairs(
-        np.zeros(60), np.linspace(-1, 1, 61), fill=True, color=COLORS.sky, alpha=0.5, label="2000 draws"
+        np.zeros(60), np.linspace(0, 1, 61), fill=True, color=COLORS.sky, alpha=0.5, label="2000 draws"
     )
     curve = ax.plot([], [], color=COLORS.blue, label="density")[0]
     mean = ax.axvline(0, color=COLORS.vermillion, lw=1.5, label="mean A")
-    ax.legend(frameon=False, fontsize=9, loc="upper left")
+    mode = ax.axvline(0, color=COLORS.green, lw=1.5, ls="--", label="mode")
+    ax.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(0.06, 1))
+    ticks = Labels(ax, [(place, -0.06) for place in places], transform=ax.get_xaxis_transform())
+    ticks.set_clip_on(False)
     u = (np.arange(2000) + np.random.default_rng(0).uniform(size=2000)) / 2000
 
     def update(dim: Real, kappa: Real) -> str:
         d, k = round(2.0**dim), 10.0**kappa
         law = _grid(d, k)
+        low, high = _window(law)
         w, p = _density(law)
-        top = float(p.max()) if d > 2 else 3 * float(np.median(p))  # in the plane it is infinite at the ends
-        counts, edges = np.histogram(np.cos(law.ppf(u)), bins=60, range=(-1, 1), density=True)
-        curve.set_data(w, np.minimum(p / top, 2))
-        bars.set_data(np.minimum(counts / top, 2), edges)
-        mean.set_xdata([law.mean, law.mean])
+        seen = (w >= low) & (w <= high)
+        w, p = w[seen], p[seen]
+        # In the plane the density is infinite at the ends.
+        top = float(p.max()) if d > 2 else 3 * float(np.median(p))
+        counts, edges = np.histogram(np.cos(law.ppf(u)), bins=60, range=(low, high))
+        curve.set_data((w - low) / (high - low), np.minimum(p / top, 2))
+        bars.set_data(np.minimum(counts / 2000 / np.diff(edges) / top, 2), np.linspace(0, 1, 61))
+        for line, value in ((mean, law.mean), (mode, _mode(d, k))):
+            line.set_xdata([(value - low) / (high - low)] * 2)
+        decimals = 1 + math.ceil(-math.log10(high - low) + 0.5)
+        ticks.write([f"{value:.{decimals}f}".replace("-", "−") for value in low + places * (high - low)])
         accepted = _acceptance(law)
+        near = f", that is 1 - {_digits(1 - law.mean)}" if law.mean > 0.99 else ""
         return (
-            f"dim = {d}, κ = {k:.4g}: mean A = {law.mean:.3f}, standard deviation {math.sqrt(law.variance):.3f};"
-            f" Wood's rejection sampler would accept {100 * accepted:.0f} % of its proposals."
+            f"dim = {d}, κ = {k:.4g}: mean A = {law.mean:.3f}{near}; mode {_mode(d, k):.3f}; standard"
+            f" deviation {_digits(math.sqrt(law.variance))}. Wood's rejection sampler would"
+            f" accept {100 * accepted:.0f} % of its proposals."
         ).replace("-", "−")
 
-    return Scene(fig, [bars, curve, mean], update)
+    return Scene(fig, [bars, curve, mean, mode, ticks], update)
+
+
+def _window(law: AngularGrid) -> tuple[float, float]:
+    """The part of the axis of w that is shown: all of it, unless the law is narrower than one could see there."""
+    deviation = math.sqrt(law.variance)
+    if deviation > 0.02:
+        return -1.0, 1.0
+    return law.mean - 6 * deviation, min(1.0, law.mean + 6 * deviation)
+
+
+def _mode(dim: int, kappa: float) -> float:
+    """Where the density of w is highest: κ (1 - w²) = (d - 3) w, or 1 if that is beyond the end."""
+    other = dim - 3
+    return min(1.0, 2 * kappa / (other + math.hypot(other, 2 * kappa)))
 
 
 # ---------------------------------------------------------------- 3: the KL over dimension and κ
@@ -300,6 +332,7 @@ def decode_sphere() -> ipywidgets.VBox:
         longitude=slider("longitude", -180, 180, 0, 5),
         latitude=slider("latitude", -90, 90, 0, 5),
         kappa=slider("κ of the draws", 5, 200, 20, 5),
+        noise=toggle("noise", True),
     )
 
 
@@ -317,13 +350,13 @@ def decode_sphere_figure() -> tuple[Figure, str]:
     )
     ax.set(xlabel="longitude", ylabel="latitude", xticks=range(-150, 180, 60), yticks=(-90, -45, 0, 45, 90))
     return fig, (
-        "Digits decoded on a grid of longitudes and latitudes that covers the whole sphere: every region is some"
-        " digit, neighbours are alike, and between two regions one digit turns into another."
+        "Digits decoded on a grid of longitudes and latitudes that covers the whole sphere: in most places there"
+        " is a digit, neighbours are alike, and where one digit turns into another there are blends of both."
     )
 
 
 def decode_sphere_scene() -> Scene:
-    """Draw the state (longitude, latitude, kappa) of `decode_sphere`."""
+    """Draw the state (longitude, latitude, kappa, noise) of `decode_sphere`; without noise a draw is the point."""
     fig, axes = mosaic("ABBB;ACDE", 8.2, 4.2, width_ratios=(3.4, 1, 1, 1), height_ratios=(2.2, 1))
     decoder = sphere_decoder()
     _globe(axes["A"], "codes of the test pictures, by class")
@@ -336,16 +369,18 @@ def decode_sphere_scene() -> Scene:
         pictures.append(axes[name].imshow(np.zeros((8, 8)), cmap="gray", vmin=0, vmax=1))
     u, turn = np.random.default_rng(1).uniform(size=(2, 3)) * np.array([[1.0], [2 * np.pi]])
 
-    def update(longitude: Real, latitude: Real, kappa: Real) -> str:
+    def update(longitude: Real, latitude: Real, kappa: Real, noise: bool) -> str:
         center = direction(longitude, latitude)
-        points = np.concatenate([center[None], around(center, closed_form_cosines(kappa, u), turn)])
+        w = closed_form_cosines(kappa, u) if noise else np.ones(3)
+        points = np.concatenate([center[None], around(center, w, turn)])
         choose(center, points)
         for picture, pixels in zip(pictures, decoder(points), strict=True):
             picture.set_data(pixels)
         near = decoder.labels[decoder.codes @ center > math.cos(math.radians(20))]
         digits = ", ".join(f"{digit} ({(near == digit).sum()})" for digit in np.unique(near)) or "none"
+        draws = f"with κ = {kappa}" if noise else "without noise"
         return (
-            f"Longitude {longitude}°, latitude {latitude}°, draws with κ = {kappa}. Test pictures within 20° by class"
+            f"Longitude {longitude}°, latitude {latitude}°, draws {draws}. Test pictures within 20° by class"
             f" (how many): {digits}."
         ).replace("-", "−")
 
