@@ -2,6 +2,7 @@
 
 from sjedu.training.batches import batch_indices
 from sjedu.training.checkpoint import CheckpointError
+from sjedu.training.choices import check_choices
 from sjedu.training.record import Record, RecordError, load_records
 from sjedu.training.run import NonFiniteLoss, Run
 from sjedu.training.seeding import seed_everything
@@ -15,6 +16,7 @@ __all__ = [
     "Run",
     "Spread",
     "batch_indices",
+    "check_choices",
     "lead",
     "load_records",
     "seed_everything",

@@ -13,6 +13,7 @@ from sjedu.wgan.constraints import (
     empirical_lipschitz,
     gradient_norms,
     make_constraint,
+    share_at_bound,
 )
 from sjedu.wgan.critic import (
     dcgan_critic,
@@ -97,6 +98,7 @@ __all__ = [
     "precision_recall",
     "resnet_critic",
     "resnet_generator",
+    "share_at_bound",
     "soft_c_transform",
     "train_classifier",
     "transport_loss",

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float64
 from scipy.spatial.distance import cdist
 
+from sjedu.wgan.checks import check_count
 from sjedu.wgan.transport import Array, as_points, as_weights
 
 #: More iterations than either algorithm here was ever seen to need.
@@ -33,17 +34,19 @@ def geometric_median(x: Array, weights: Array | None = None) -> Float64[np.ndarr
     points = as_points("x", x)
     given = as_weights("weights", weights, len(points))
     w = np.full(len(points), 1 / len(points)) if given is None else given
-    centre = w @ points
-    scale = np.abs(points - centre).max()
+    # Seen from their mean: far from the origin the steps would be rounded to more than the last of them is long.
+    mean = w @ points
+    seen = points - mean
+    centre, scale = np.zeros_like(mean), np.abs(seen).max()
     for _ in range(_MOST_STEPS):
-        nearest = points[np.linalg.norm(points - centre, axis=1).argmin()]
-        if _is_median(nearest, points, w):
-            return np.array(nearest)
-        moved = _weiszfeld_step(points, w, centre)
+        nearest = np.linalg.norm(seen - centre, axis=1).argmin()
+        if _is_median(seen[nearest], seen, w):
+            return np.array(points[nearest])
+        moved = _weiszfeld_step(seen, w, centre)
         if np.abs(moved - centre).max() <= 1e-12 * scale:
             break
         centre = moved
-    return np.asarray(centre)
+    return np.asarray(mean + centre)
 
 
 def k_means(x: Array, k: int, seed: int = 0) -> Float64[np.ndarray, "k dim"]:
@@ -55,13 +58,13 @@ def k_means(x: Array, k: int, seed: int = 0) -> Float64[np.ndarray, "k dim"]:
         seed: of the starts.
 
     Raises:
-        TypeError: if x is not real numbers.
+        TypeError: if x is not real numbers, or k no whole number.
         ValueError: if points are not 2-D, are none or are not finite, or k is not in 1 … n.
     """
     from sklearn.cluster import KMeans
 
     points = as_points("x", x)
-    _check_count(k, len(points))
+    _check_clusters(k, len(points))
     fitted = KMeans(n_clusters=k, n_init=10, random_state=seed).fit(points)
     return np.asarray(fitted.cluster_centers_, dtype=np.float64)
 
@@ -129,6 +132,7 @@ def _weiszfeld_step(points: np.ndarray, w: np.ndarray, centre: np.ndarray) -> np
     return np.asarray(centre + max(0.0, 1 - own / np.linalg.norm(pull)) * pull / stiffness)
 
 
-def _check_count(k: int, points: int) -> None:
-    if not 1 <= k <= points:
+def _check_clusters(k: int, points: int) -> None:
+    check_count("k", k)
+    if k > points:
         raise ValueError(f"k: got {k}; expected 1 … {points}, the number of points")

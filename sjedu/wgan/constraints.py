@@ -13,7 +13,6 @@ arXiv 1801.04406 (zero-centred on the data, R1). Su Jianlin, kexue.fm/archives/8
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -24,7 +23,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrizations import spectral_norm
 
-from sjedu.wgan.transport import Number, check_positive
+from sjedu.wgan.checks import check_count, check_not_negative, check_positive
+from sjedu.wgan.transport import Number
 
 Critic: TypeAlias = Callable[[Tensor], Tensor]
 Where: TypeAlias = Literal["between", "real", "fake"]
@@ -58,7 +58,8 @@ class WeightClipping(Constraint):
     estimate is a multiple of the distance with an unknown factor.
 
     Raises:
-        ValueError: if the bound is not a positive number.
+        TypeError: if the bound is no number.
+        ValueError: if it is not positive.
     """
 
     bound: Number = 0.01
@@ -82,14 +83,14 @@ class SpectralNormalisation(Constraint):
     stretch by the root of the kernel's size, not by 1.
 
     Raises:
+        TypeError: if iterations is no whole number.
         ValueError: if there is not at least one iteration.
     """
 
     iterations: int = 1
 
     def __post_init__(self) -> None:
-        if self.iterations < 1:
-            raise ValueError(f"iterations: got {self.iterations}; expected at least 1")
+        check_count("iterations", self.iterations)
 
     def wrap(self, critic: nn.Module) -> nn.Module:
         """Normalise the critic's linear and convolutional layers, in place, and return it."""
@@ -123,6 +124,7 @@ class GradientPenalty(Constraint):
         where: at which points.
 
     Raises:
+        TypeError: if weight or centre is no number.
         ValueError: if weight or centre is negative or not finite, or there is no such place.
     """
 
@@ -132,9 +134,8 @@ class GradientPenalty(Constraint):
     where: Where = "between"
 
     def __post_init__(self) -> None:
-        for name, value in (("weight", self.weight), ("centre", self.centre)):
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{name}: got {value}; expected a number that is not negative")
+        check_not_negative("weight", self.weight)
+        check_not_negative("centre", self.centre)
         if self.where not in ("between", "real", "fake"):
             raise ValueError(f"where: got {self.where!r}; expected 'between', 'real' or 'fake'")
 
@@ -142,7 +143,8 @@ class GradientPenalty(Constraint):
         """Return the penalty at points of this batch.
 
         Raises:
-            ValueError: if real and fake differ in shape, are none, or the critic has batch normalisation.
+            ValueError: if real and fake differ in shape, are none, or the critic has batch normalisation or does not
+                give one number a sample.
         """
         if isinstance(critic, nn.Module) and any(isinstance(m, _BatchNorm) for m in critic.modules()):
             raise ValueError(
@@ -167,31 +169,76 @@ class GradientPenalty(Constraint):
         return fake + t * (real - fake)
 
 
+def critic_values(critic: Critic, samples: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
+    """Return the one number that a critic gives each sample.
+
+    Raises:
+        ValueError: if it gives more, or fewer.
+    """
+    values = critic(samples)
+    if values.shape[:1] != samples.shape[:1] or values.numel() != len(samples):
+        raise ValueError(
+            f"critic: got values of the shape {tuple(values.shape)} for {len(samples)} samples; expected one number a"
+            " sample"
+        )
+    return values.flatten()
+
+
 def gradient_norms(
-    critic: Critic, points: Float[Tensor, batch * shape], *, create_graph: bool = False
+    critic: Critic, points: Float[Tensor, "batch ..."], *, create_graph: bool = False
 ) -> Float[Tensor, " batch"]:
     """Return ``‖∇f‖`` at each point, the norm taken over a whole sample.
 
-    Where the gradient vanishes the norm has the subgradient 0, not NaN, so a constant critic can be trained.
+    Where the gradient vanishes the norm has the subgradient 0, not NaN, so a constant critic can be trained. Where
+    f is NaN or infinite the norm is NaN: what `torch.autograd` calls the slope of a ReLU at NaN is a number.
 
     Args:
         critic: gives one number a sample, and no sample's number depends on another.
         points: where; they need no gradient of their own.
         create_graph: make the result differentiable in the critic's parameters.
+
+    Raises:
+        ValueError: if there is no point, if a point has no axis, or the critic does not give one number a point.
     """
+    if points.ndim < 2 or not len(points):
+        raise ValueError(
+            f"points: got the shape {tuple(points.shape)}; expected (points, ...) with a point at least, and an axis"
+            " for its coordinates"
+        )
     points = points.detach().requires_grad_()
     with torch.enable_grad():
-        values = critic(points)
+        values = critic_values(critic, points)
         # A critic that ignores its input has the gradient 0 too.
         total = values.sum() + 0 * points.sum()
         (gradient,) = torch.autograd.grad(total, points, create_graph=create_graph)
     norms: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
-    return norms
+    return norms + 0 * values.detach().to(norms)
 
 
-def empirical_lipschitz(critic: Critic, points: Float[Tensor, batch * shape]) -> float:
-    """Return the largest slope found at the points: a lower bound of the critic's Lipschitz constant."""
+def empirical_lipschitz(critic: Critic, points: Float[Tensor, "batch ..."]) -> float:
+    """Return the largest slope found at the points: a lower bound of the critic's Lipschitz constant.
+
+    Arguments and errors as `gradient_norms`.
+    """
     return float(gradient_norms(critic, points).max())
+
+
+@torch.no_grad()
+def share_at_bound(critic: nn.Module, bound: Number) -> float:
+    """Return the share of a critic's parameters at ±bound or beyond.
+
+    Clipping pushes them there (Gulrajani et al., arXiv 1704.00028, figure 1b): such a critic is not one of the best of
+    its slope, but one that the box around its weights has made.
+
+    Raises:
+        TypeError: if the bound is no number.
+        ValueError: if the bound is not positive, or the critic has no parameters.
+    """
+    check_positive("bound", bound)
+    weights = [parameter.flatten() for parameter in critic.parameters()]
+    if not weights:
+        raise ValueError("critic: has no parameters; expected one at least")
+    return float((torch.cat(weights).abs() >= bound).double().mean())
 
 
 #: How to make each constraint from its one strength; None where it has none.

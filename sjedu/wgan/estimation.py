@@ -19,8 +19,9 @@ from PIL import Image
 from torch import Tensor
 
 from sjedu.data import load_images
-from sjedu.training import Record, Run, batch_indices
-from sjedu.wgan.constraints import Constraint, make_constraint
+from sjedu.training import Record, Run, batch_indices, check_choices
+from sjedu.wgan.checks import check_count, check_not_negative, check_positive
+from sjedu.wgan.constraints import Constraint, WeightClipping, make_constraint, share_at_bound
 from sjedu.wgan.critic import mlp_critic
 from sjedu.wgan.losses import Loss, make_loss
 from sjedu.wgan.transport import c_transform, pairwise_distances, soft_c_transform, wasserstein_1
@@ -53,7 +54,7 @@ class StaticConfig:
             soft_c_transform:ε; spectral and c_transform have none.
         seed: of samples, weights and batches.
         dim: of the shifted Gaussians.
-        shift: their distance.
+        shift: their distance, not negative.
         samples: on either side.
         steps: of each critic.
         batch_size: points from either side a step.
@@ -61,7 +62,8 @@ class StaticConfig:
         learning_rate: of Adam; clipped critics have RMSprop and half of it, as their paper advises.
         evaluations: held-out batches of the shifted Gaussians that estimates are averaged over; the other pairs
             are evaluated once, on the whole sample.
-        landscapes: after these numbers of steps the critics are drawn, on the ring only.
+        landscapes: after these numbers of steps the critics are drawn, and asked for the distance of the whole
+            sample, on the ring only.
     """
 
     study: str = "static"
@@ -86,10 +88,19 @@ class StaticConfig:
     landscapes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        check_choices(self)
+        for name in ("dim", "samples", "steps", "batch_size", "evaluations"):
+            check_count(name, getattr(self, name))
+        for i, width in enumerate(self.hidden):
+            check_count(f"hidden[{i}]", width)
+        check_not_negative("shift", self.shift)
+        check_positive("learning_rate", self.learning_rate)
         if self.landscapes and self.pair != "ring":
             raise ValueError(f"landscapes: got {self.landscapes} with pair {self.pair!r}; expected 'ring'")
         if self.batch_size > self.samples:
-            raise ValueError(f"batch_size must be at most samples = {self.samples}, got {self.batch_size}")
+            raise ValueError(
+                f"batch_size: got {self.batch_size}; expected at most {self.samples}, the number of samples"
+            )
         for name in self.critics:
             parse_critic(name)
 
@@ -112,7 +123,10 @@ def parse_critic(name: str) -> tuple[str, float | None]:
     bare = kind in ("spectral", "c_transform")
     if bare == bool(colon):
         raise ValueError(f"critics: got {name!r}; expected {kind if bare else f'{kind}:strength'}")
-    return kind, None if bare else float(strength)
+    try:
+        return kind, None if bare else float(strength)
+    except ValueError:
+        raise ValueError(f"critics: got {name!r}; expected a number after the colon") from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,7 +273,9 @@ def estimate(
         The record. Its metrics are "exact", the exact distance of the samples; "zero", the estimate of f = 0 under
         the c-transform; "population" and "oracle" where the population is known; and for each critic, and "exact
         plan", the cosine of its directions with the true ones; all as {"mean": ..., "sd": ...} over the pairs of
-        samples evaluated on. Its curves are the critics' estimates on the batches.
+        samples evaluated on; "lipschitz", the largest slope found, and for clipped critics "at bound", see
+        `share_at_bound`. "landscapes" is what `Landscapes.save` says. Its curves are the critics' estimates on the
+        batches.
 
     Raises:
         ValueError: if a number of the config does not fit; says which.
@@ -286,9 +302,7 @@ def estimate(
             if step + 1 in _noted(config.steps):
                 run.log(**found)
             if step + 1 in config.landscapes:
-                drawn.tiles[step + 1] = torch.stack(
-                    [landscape(each, sample.x) for each in estimators.values()]
-                )
+                drawn.draw(step + 1, list(estimators.values()), sample)
 
         metrics: dict[str, dict[str, Any]] = {
             **_truth(sample),
@@ -329,7 +343,10 @@ def _judge(estimator: Estimator, sample: Sample) -> dict[str, float]:
     x, y = sample.evaluation[0]
     mixed = torch.cat([x, y])
     slope = estimator.directions(x, mixed).norm(dim=1).max()
-    return _summary(estimates) | {"cosine": float(np.mean(cosines)), "lipschitz": float(slope)}
+    found = _summary(estimates) | {"cosine": float(np.mean(cosines)), "lipschitz": float(slope)}
+    if isinstance(estimator.constraint, WeightClipping):
+        found["at bound"] = share_at_bound(estimator.critic, estimator.constraint.bound)
+    return found
 
 
 def _true_directions(sample: Sample, x: Tensor, y: Tensor) -> Tensor:
@@ -375,21 +392,34 @@ class Landscapes:
 
     Attributes:
         tiles: by number of steps, (critics, side, side).
+        estimates: by number of steps, what each critic says the distance of the whole sample is.
     """
 
     def __init__(self) -> None:
         self.tiles: dict[int, Tensor] = {}
+        self.estimates: dict[int, list[float]] = {}
 
-    def state_dict(self) -> dict[str, Tensor]:
+    def draw(self, step: int, estimators: list[Estimator], sample: Sample) -> None:
+        """Draw all critics; then ask them, in evaluation mode, in which spectral normalisation iterates no further."""
+        self.tiles[step] = torch.stack([landscape(each, sample.x) for each in estimators])
+        for each in estimators:
+            each.critic.eval()
+        self.estimates[step] = [each.estimate(sample.x, sample.y) for each in estimators]
+        for each in estimators:
+            each.critic.train()
+
+    def state_dict(self) -> dict[str, Any]:
         """What was drawn so far."""
-        return {str(step): tiles for step, tiles in self.tiles.items()}
+        return {"tiles": dict(self.tiles), "estimates": dict(self.estimates)}
 
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what was drawn before the run was stopped."""
-        self.tiles = {int(step): tiles for step, tiles in state.items()}
+        self.tiles, self.estimates = dict(state["tiles"]), dict(state["estimates"])
 
     def save(self, directory: str | Path | None, name: str) -> dict[str, list[list[float]]]:
-        """Write one picture, a row of tiles for each number of steps; return lowest and highest value of each tile.
+        """Write one picture, a row of tiles for each number of steps; return what it lacks, by steps and critics.
+
+        That is "low" and "high", the lowest and the highest value of each tile, and "estimates".
 
         The grey of a pixel, 0 to 65535, runs from the lowest to the highest value of its tile.
         """
@@ -401,7 +431,7 @@ class Landscapes:
         )
         if directory is not None:
             Image.fromarray(sheet).save(Path(directory) / f"{name}.png", optimize=True)
-        return {"low": low.tolist(), "high": high.tolist()}
+        return {"low": low.tolist(), "high": high.tolist(), "estimates": list(self.estimates.values())}
 
 
 def load_landscapes(

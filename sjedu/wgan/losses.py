@@ -31,11 +31,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from sjedu.wgan.constraints import Critic
+from sjedu.wgan.checks import check_positive
+from sjedu.wgan.constraints import Critic, critic_values
 from sjedu.wgan.transport import (
     Number,
     c_transform,
-    check_positive,
     dual_value,
     pairwise_distances,
     soft_c_transform,
@@ -121,7 +121,8 @@ class SoftCTransform(CTransform):
     Its best value is ``min ⟨d, γ⟩ + ε KL(γ ‖ P ⊗ Q) ≥ W₁`` of the batch.
 
     Raises:
-        ValueError: if ε is not a positive number.
+        TypeError: if ε is no number.
+        ValueError: if ε is not positive.
     """
 
     divergence: ClassVar[str] = "OT"
@@ -225,8 +226,12 @@ def make_loss(name: str, epsilon: Number | None = None) -> Loss:
 
 
 def _values(critic: Critic, samples: Tensor) -> Tensor:
-    """Return the critic's values, in float32 at least: a mean of bfloat16 is right to two digits."""
-    return widened(critic(samples))
+    """Return the critic's values, in float32 at least: a mean of bfloat16 is right to two digits.
+
+    Raises:
+        ValueError: if the critic does not give one number a sample.
+    """
+    return widened(critic_values(critic, samples))
 
 
 def _points(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:

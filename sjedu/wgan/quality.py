@@ -20,7 +20,11 @@ from torch import Tensor, nn
 
 from sjedu.data import Images, load_images
 from sjedu.data.images import ImageSet
+from sjedu.wgan.checks import check_count
 from sjedu.wgan.transport import Array, as_points
+
+#: How far beyond 0 and 1 a mean of pixels may lie.
+_ROUNDING = 1e-6
 
 # ---------------------------------------------------------------- the classifier whose features are compared
 
@@ -100,8 +104,7 @@ def train_classifier(
         raise ValueError(f"name: {name!r} has no labels to train a classifier on")
     grey = train.images.shape[1] == 1
     count = (60 if name == "digits" else 2 if grey else 10) if epochs is None else epochs
-    if count < 1:
-        raise ValueError(f"epochs: got {count}; expected at least 1")
+    check_count("epochs", count)
     with torch.random.fork_rng(devices=[]):
         # Weights and order are drawn on the CPU; torch.manual_seed would reseed the accelerators as well.
         torch.default_generator.manual_seed(seed)
@@ -164,8 +167,7 @@ def precision_recall(real: Array, fake: Array, k: int = 3) -> tuple[float, float
         ValueError: if it is not 2-D, has not more than k rows or is not finite, if there are not as many features, or
             k is not positive.
     """
-    if k < 1:
-        raise ValueError(f"k: got {k}; expected at least 1")
+    check_count("k", k)
     first, second = _two_samples("real", real, "fake", fake, least=k + 1)
     between = cdist(first, second)
     real_radius, fake_radius = (np.partition(cdist(s, s), k, axis=1)[:, k] for s in (first, second))
@@ -186,13 +188,15 @@ def mid_grey(pictures: Array, low: float = 0.2, high: float = 0.8) -> float:
         high: brighter ones count as bright.
 
     Raises:
-        ValueError: if there are no pixels, or not 0 ≤ low < high ≤ 1.
+        ValueError: if there are no pixels, if one is not in [0, 1], or not 0 ≤ low < high ≤ 1.
     """
     if not 0 <= low < high <= 1:
         raise ValueError(f"low and high: got {low} and {high}; expected 0 ≤ low < high ≤ 1")
     pixels = np.asarray(pictures.detach().cpu() if isinstance(pictures, Tensor) else pictures)
     if not pixels.size:
         raise ValueError(f"pictures: got the shape {pixels.shape}; expected a pixel at least")
+    if not (pixels.min() >= -_ROUNDING and pixels.max() <= 1 + _ROUNDING):  # which NaN is not either
+        raise ValueError(f"pictures: got values from {pixels.min()} to {pixels.max()}; expected 0 to 1")
     return float(((pixels > low) & (pixels < high)).mean())
 
 

@@ -10,7 +10,7 @@ and a column for each of Q, and weights a and b. Formulas take numbers or sympy 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
@@ -22,6 +22,8 @@ from jaxtyping import Float64
 from scipy.optimize import linear_sum_assignment, linprog
 from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
+
+from sjedu.wgan.checks import check_count, check_not_negative, check_positive
 
 Number: TypeAlias = int | float | np.number[Any]
 Scalar: TypeAlias = int | float | np.number[Any] | sp.Expr
@@ -215,11 +217,12 @@ def soft_c_transform(C: ArrayLike, f: ArrayLike, epsilon: Number, a: ArrayLike) 
     """Return ``f^{c,ε}_j = -ε log Σ_i a_i exp((f_i - C_ij)/ε)``.
 
     Raises:
-        ValueError: as `c_transform`, or if ε is not positive, or a is no probability.
+        TypeError: if ε is no number.
+        ValueError: as `c_transform`, or if ε is not positive, or a is no probability of a weight for each row.
     """
     cost = _finite("C", C, 2)
-    values, weights = _vector("f", f, len(cost)), _probabilities("a", a)
-    _check_positive("epsilon", epsilon)
+    values, weights = _vector("f", f, len(cost)), _vector("a", _probabilities("a", a), len(cost))
+    check_positive("epsilon", epsilon)
     exponent = (values[:, None] - cost) / float(epsilon)
     return np.asarray(-float(epsilon) * logsumexp(exponent, axis=0, b=weights[:, None]))
 
@@ -270,11 +273,12 @@ def entropic(
     """Return entropic transport by Sinkhorn's iteration, that is (c, ε)-transforms to and fro until the marginals fit.
 
     Raises:
+        TypeError: if ε is no number.
         ValueError: as `primal`, or if ε is not positive or a weight is 0.
         RuntimeError: if the marginals do not fit after so many iterations.
     """
     cost, left, right = _problem(C, a, b)
-    _check_positive("epsilon", epsilon)
+    check_positive("epsilon", epsilon)
     if min(left.min(), right.min()) == 0:
         raise ValueError("a and b: a weight is 0; leave out the points without weight")
     f = np.zeros(len(left))
@@ -298,10 +302,12 @@ def clipping_bound(widths: Sequence[int], bound: Scalar) -> Scalar:
     A matrix with entries up to ``bound`` has a spectral norm of ``bound √(mn)`` at most, its Frobenius norm.
 
     Raises:
-        ValueError: if there are not two widths, or one is not positive.
+        TypeError: if the bound is no number.
+        ValueError: if there are not two widths, or one is not positive, or the bound is not.
     """
     if len(widths) < 2 or min(widths) < 1:
         raise ValueError(f"widths: got {list(widths)}; expected two positive numbers at least")
+    _check_scalar(check_positive, "bound", bound)
     product = math.prod(m * n for m, n in pairwise(widths))
     root = sp.sqrt(product) if isinstance(bound, sp.Basic) else math.sqrt(product)
     return bound ** (len(widths) - 1) * root
@@ -321,11 +327,11 @@ def penalised_optimum(W: Scalar, weight: Scalar, centre: Scalar = 1) -> tuple[Sc
     With centre 1 the estimate is ``W + W²/(2λ)``, one-sided or not; with centre 0 it is ``W²/(2λ)``.
 
     Raises:
+        TypeError: if W or λ is neither a number nor an expression.
         ValueError: if W or λ is a number that is not positive.
     """
-    for name, value in (("W", W), ("weight", weight)):
-        if not isinstance(value, sp.Basic):
-            _check_positive(name, value)
+    _check_scalar(check_positive, "W", W)
+    _check_scalar(check_positive, "weight", weight)
     s = centre + W / (2 * weight)
     return s, s * W
 
@@ -358,7 +364,14 @@ def oracle_deviation(variance_x: Scalar, variance_y: Scalar, n: Scalar) -> Scala
     """Return the standard deviation of ``mean f*(x_i) - mean f*(y_j)``, n samples each: free of the dimension.
 
     The variances are those of f*(x) and f*(y) for the population's optimal f*.
+
+    Raises:
+        TypeError: if an argument is neither a number nor an expression.
+        ValueError: if a variance is a negative number, or n one that is not positive.
     """
+    _check_scalar(check_not_negative, "variance_x", variance_x)
+    _check_scalar(check_not_negative, "variance_y", variance_y)
+    _check_scalar(check_positive, "n", n)
     root = sp.sqrt if any(isinstance(v, sp.Basic) for v in (variance_x, variance_y, n)) else math.sqrt
     return root((variance_x + variance_y) / n)
 
@@ -375,11 +388,11 @@ def batch_distances(
     A draw is shared by all θ, so that their differences are far less noisy than the distances themselves.
 
     Raises:
+        TypeError: if n, d or repeats is no whole number.
         ValueError: if n, d or repeats is not positive, or thetas are not finite numbers.
     """
     for name, value in (("n", n), ("d", d), ("repeats", repeats)):
-        if value < 1:
-            raise ValueError(f"{name}: got {value}; expected at least 1")
+        check_count(name, value)
     scales = _finite("thetas", thetas, 1)
     rng = np.random.default_rng(seed)
     x, z = rng.standard_normal((2, repeats, n, d))
@@ -426,7 +439,7 @@ def _finite(name: str, value: ArrayLike, ndim: int) -> np.ndarray:
 def _vector(name: str, value: ArrayLike, size: int) -> np.ndarray:
     array = _finite(name, value, 1)
     if len(array) != size:
-        raise ValueError(f"{name}: got {len(array)} numbers; expected {size}")
+        raise ValueError(f"{name}: got the shape {array.shape}; expected ({size},)")
     return array
 
 
@@ -448,6 +461,7 @@ def _problem(C: ArrayLike, a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, np.n
     return cost, left, right
 
 
-def _check_positive(name: str, value: Number) -> None:
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name}: got {value}; expected a positive number")
+def _check_scalar(check: Callable[[str, object], None], name: str, value: Scalar) -> None:
+    """Check a number; of an expression it is not known what it stands for."""
+    if not isinstance(value, sp.Basic):
+        check(name, value)

@@ -27,6 +27,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from torch import Tensor
 
+from sjedu.wgan.checks import check_positive
+
 #: What becomes float64 NumPy before it is solved.
 Array: TypeAlias = np.ndarray | Tensor
 Number: TypeAlias = int | float
@@ -123,13 +125,12 @@ def transport_loss(x: Tensor, y: Tensor, a: Array | None = None, b: Array | None
         ValueError: as `wasserstein_1`, or if dtypes or devices differ.
     """
     _check_pair("x", x, "y", y)
+    cost, x, y = _distances(x, y), widened(x), widened(y)
     if len(x) == len(y) and a is None and b is None:
-        columns = torch.from_numpy(matching(_distances(x, y))).to(x.device)
-        lengths: Tensor = torch.linalg.vector_norm(widened(x) - widened(y)[columns], dim=1)
-        return lengths.mean()
-    distances = pairwise_distances(x, y)
-    plan = optimal_plan(distances, a, b).plan
-    return (torch.from_numpy(plan).to(distances) * distances).sum()
+        return _lengths(x - y[torch.from_numpy(matching(cost)).to(x.device)]).mean()
+    plan = torch.from_numpy(optimal_plan(cost, a, b).plan).to(x.device)
+    rows, columns = plan.nonzero(as_tuple=True)
+    return plan[rows, columns].to(x.dtype) @ _lengths(x[rows] - y[columns])
 
 
 def pairwise_distances(x: Tensor, y: Tensor) -> Float[Tensor, "n m"]:
@@ -147,7 +148,25 @@ def pairwise_distances(x: Tensor, y: Tensor) -> Float[Tensor, "n m"]:
         ValueError: if one is not 2-D or has no points, or if dimension, dtype or device differ.
     """
     _check_pair("x", x, "y", y)
-    return torch.cdist(widened(x), widened(y), compute_mode="donot_use_mm_for_euclid_dist")
+    x, y = widened(x), widened(y)
+    unit = _unit(torch.stack([x.detach().abs().max(), y.detach().abs().max()]).max())
+    return unit * torch.cdist(x / unit, y / unit, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def _lengths(differences: Float[Tensor, "pairs dim"]) -> Float[Tensor, " pairs"]:
+    unit = _unit(differences.detach().abs().amax(dim=1))
+    lengths: Tensor = unit * torch.linalg.vector_norm(differences / unit[:, None], dim=1)
+    return lengths
+
+
+def _unit(size: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+    """Return the power of two at or below a size; 1 where it is 0 or not finite.
+
+    Measured in such a unit, squares neither overflow nor vanish: in float32 those of 1e20 and 1e-23 do. Powers of two
+    change no digit of a number that needs no such help.
+    """
+    power = size / (2 * torch.frexp(size).mantissa)
+    return torch.where(size.isfinite() & (size > 0), power, 1.0)
 
 
 # ---------------------------------------------------------------- the dual problem
@@ -176,7 +195,9 @@ def soft_c_transform(
     """Return the (c, ε)-transform, ``f^{c,ε}_j = -ε log Σ_i a_i exp((f_i - cost_ij)/ε)``.
 
     It is the best partner of f in the dual of entropic transport. With equal weights
-    ``f^c ≤ f^{c,ε} ≤ f^c + ε log n``. Computed by a log-sum-exp, so that ε may be small.
+    ``f^c ≤ f^{c,ε} ≤ f^c + ε log n``, and for ε → ∞ it is the mean over i of what f^c takes the least of. Computed by a
+    log-sum-exp, so that ε may be small; where ε exceeds all differences that it softens, ``log n`` would drown them,
+    and ``log(1 + Σ a_i (exp(..) - 1))`` does not.
 
     Args:
         cost: (n, m), rows for the points on which f lives.
@@ -193,11 +214,16 @@ def soft_c_transform(
     check_positive("epsilon", epsilon)
     weights = as_weights("a", a, len(f))
     exponent = (f[:, None] - cost) / epsilon
-    if weights is None:
-        exponent = exponent - math.log(len(f))
-    else:
-        exponent = exponent + torch.from_numpy(weights).log().to(exponent)[:, None]
-    return -epsilon * exponent.logsumexp(dim=0)
+    shares = (
+        torch.full((len(f),), 1 / len(f), dtype=torch.float64)
+        if weights is None
+        else torch.from_numpy(weights)
+    )
+    steep = (exponent + shares.log().to(exponent)[:, None]).logsumexp(dim=0)
+    top = exponent.detach().amax(dim=0)
+    below = (exponent - top).clamp(min=-1)  # of use only where nothing is clamped
+    flat = top + (shares.to(exponent)[:, None] * below.expm1()).sum(dim=0).log1p()
+    return -epsilon * torch.where((exponent.detach() >= top - 1).all(dim=0), flat, steep)
 
 
 def dual_value(f: Tensor, g: Tensor, a: Tensor | None = None, b: Tensor | None = None) -> Float[Tensor, ""]:
@@ -238,7 +264,7 @@ def kantorovich_potential(
     """
     f = potentials(_distances(x, y), a, b).f
     points = as_points("x", x)
-    return (f[:, None] - cdist(points, points)).max(axis=0), (f[:, None] - _distances(x, y)).max(axis=0)
+    return (f[:, None] - _distances(points, points)).max(axis=0), (f[:, None] - _distances(x, y)).max(axis=0)
 
 
 def mcshane(points: Tensor, values: Tensor, z: Tensor) -> Float[Tensor, " k"]:
@@ -273,27 +299,21 @@ def _network_simplex(
     """
     import ot
 
+    # The solver takes gains below 1e-15 for rounding, so that costs of 1e-12 already would end 3 % from the optimum.
+    # In steps of 2^16, so that those near 1 stay as they are.
+    size = float(np.abs(C).max())
+    unit = 2.0 ** (16 * min(round(math.log2(size) / 16), 63)) if size else 1.0
     left = np.full(C.shape[0], 1 / C.shape[0]) if a is None else a
     right = np.full(C.shape[1], 1 / C.shape[1]) if b is None else b
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what it warns of is in the log, and raises below
-        plan, log = ot.emd(left, right, C, numItermax=_MOST_PIVOTS, log=True)
+        plan, log = ot.emd(left, right, C / unit, numItermax=_MOST_PIVOTS, log=True)
     if log["warning"] is not None:
         raise RuntimeError(f"the transport between {C.shape[0]} and {C.shape[1]} points: {log['warning']}")
-    return np.asarray(plan, dtype=np.float64), np.asarray(log["u"], dtype=np.float64)
+    return np.asarray(plan, dtype=np.float64), unit * np.asarray(log["u"], dtype=np.float64)
 
 
 # ---------------------------------------------------------------- what arguments must be
-
-
-def check_positive(name: str, value: Number) -> None:
-    """Demand a positive finite number.
-
-    Raises:
-        ValueError: otherwise, with the argument's name.
-    """
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name}: got {value}; expected a positive number")
 
 
 def _array(name: str, value: Array) -> np.ndarray:
@@ -312,10 +332,9 @@ def _matrix(name: str, value: Array) -> np.ndarray:
         raise ValueError(
             f"{name}: got the shape {array.shape}; expected a matrix with a row and a column at least"
         )
-    if not np.isfinite(array).all():
-        raise ValueError(
-            f"{name}: {np.count_nonzero(~np.isfinite(array))} numbers are NaN or infinite; all must be finite"
-        )
+    if strange := np.count_nonzero(~np.isfinite(array)):
+        are = "number is" if strange == 1 else "numbers are"
+        raise ValueError(f"{name}: {strange} {are} NaN or infinite; all must be finite")
     return array
 
 
@@ -326,11 +345,12 @@ def as_points(name: str, value: Array) -> Float64[np.ndarray, "n dim"]:
         TypeError: if they are not real numbers.
         ValueError: if they are not 2-D, are none or are not finite.
     """
-    if np.ndim(value) != 2:
+    array = _array(name, value)
+    if array.ndim != 2:
         raise ValueError(
-            f"{name}: got the shape {tuple(value.shape)}; expected (points, dim); pictures become points by .flatten(1)"
+            f"{name}: got the shape {array.shape}; expected (points, dim); pictures become points by .flatten(1)"
         )
-    return _matrix(name, value)
+    return _matrix(name, array)
 
 
 def _distances(x: Array, y: Array) -> Float64[np.ndarray, "n m"]:
@@ -339,7 +359,13 @@ def _distances(x: Array, y: Array) -> Float64[np.ndarray, "n m"]:
         raise ValueError(
             f"x and y: got points of {first.shape[1]} and {second.shape[1]} coordinates; expected as many"
         )
-    return np.asarray(cdist(first, second))
+    largest = max(np.abs(first).max(), np.abs(second).max())
+    unit = np.exp2(np.frexp(largest)[1] - 1.0)  # why: see `_unit`
+    with np.errstate(over="ignore"):
+        distances = np.asarray(unit * cdist(first / unit, second / unit))
+    if not np.isfinite(distances).all():
+        raise ValueError("x and y: points are farther apart than float64 has numbers for")
+    return distances
 
 
 def as_weights(name: str, value: Array | None, size: int) -> np.ndarray | None:
@@ -385,7 +411,7 @@ def _check_float(name: str, value: Tensor) -> None:
 def _check_pair(first: str, x: Tensor, second: str, y: Tensor) -> None:
     for name, value in ((first, x), (second, y)):
         _check_float(name, value)
-        if value.ndim != 2 or not len(value):
+        if value.ndim != 2 or not value.numel():
             raise ValueError(
                 f"{name}: got the shape {tuple(value.shape)}; expected (points, dim) with a point at least; pictures"
                 " become points by .flatten(1)"

@@ -15,6 +15,7 @@ from sjedu.wgan import (
     gradient_norms,
     make_constraint,
     mlp_critic,
+    share_at_bound,
     theory,
 )
 from sjedu.wgan.constraints import CONSTRAINTS, STRENGTHS
@@ -67,6 +68,45 @@ def test_a_constant_critic_has_slope_zero_and_a_finite_penalty(critic):
     if penalty.requires_grad:  # a critic that does not look at its input leaves nothing to train
         (gradient,) = torch.autograd.grad(penalty, weight)
         assert torch.isfinite(gradient)
+
+
+def two_numbers(x):
+    return x.flatten(1)[:, :2]
+
+
+def one_for_all(x):
+    return x.sum()[None]
+
+
+@pytest.mark.parametrize(("critic", "shape"), [(two_numbers, r"\(10, 2\)"), (one_for_all, r"\(1,\)")])
+def test_critics_must_give_one_number_a_sample(critic, shape):
+    message = f"critic: got values of the shape {shape} for 10 samples; expected one number a sample"
+    for call in (lambda: gradient_norms(critic, REAL), lambda: GradientPenalty().penalty(critic, REAL, FAKE)):
+        with pytest.raises(ValueError, match=message):
+            call()
+
+
+def test_a_column_of_numbers_is_one_number_a_sample():
+    assert torch.equal(gradient_norms(lambda x: linear(x)[:, None], REAL), gradient_norms(linear, REAL))
+
+
+@pytest.mark.parametrize("points", [torch.zeros(0, 3), torch.zeros(5)])
+def test_slopes_need_points_with_coordinates(points):
+    message = rf"points: got the shape \({points.shape[0]},.*expected \(points, ...\) with a point at least"
+    for call in (gradient_norms, empirical_lipschitz):
+        with pytest.raises(ValueError, match=message):
+            call(linear, points)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_samples_that_are_not_finite_do_not_pass_for_finite_slopes(bad):
+    # At NaN a leaky ReLU has the slope 0.2 for torch, and a linear layer the slope of its weights.
+    points = REAL.clone()
+    points[4, 1] = bad
+    norms = gradient_norms(seeded_critic(3), points)
+    assert norms.isnan().tolist() == [i == 4 for i in range(10)]
+    assert GradientPenalty().penalty(seeded_critic(3), points, FAKE).isnan()
+    assert math.isnan(empirical_lipschitz(seeded_critic(3), points))
 
 
 # ---------------------------------------------------------------- gradient penalties
@@ -186,6 +226,20 @@ def test_clipping_adds_nothing_to_the_loss_and_gradients_still_flow():
     constraint.after_step(critic)
     critic(REAL).sum().backward()
     assert critic.body[1].weight.grad is not None
+
+
+def test_the_share_at_the_bound_counts_clipped_parameters():
+    critic = nn.Linear(3, 1)
+    with torch.no_grad():
+        critic.weight.copy_(torch.tensor([[0.5, -0.02, 0.001]]))
+        critic.bias.fill_(-3.0)
+    WeightClipping(0.02).after_step(critic)
+    assert share_at_bound(critic, 0.02) == 0.75  # 0.02 is none of float32's numbers
+    assert share_at_bound(critic, 0.03) == 0
+    with pytest.raises(ValueError, match="critic: has no parameters"):
+        share_at_bound(nn.ReLU(), 0.02)
+    with pytest.raises(ValueError, match=r"bound: got -1.0; expected a positive number"):
+        share_at_bound(critic, -1.0)
 
 
 # ---------------------------------------------------------------- spectral normalisation

@@ -114,9 +114,28 @@ def test_landscapes_come_back_as_they_were_drawn(tmp_path):
     low, high = (np.array(record.metrics["landscapes"][key]) for key in ("low", "high"))
     assert np.allclose(heights.min(axis=(2, 3)), low)
     assert np.allclose(heights.max(axis=(2, 3)), high)
+    # On the whole sample, at the end: what the metrics say; on half-trained critics, something else.
+    estimates = record.metrics["landscapes"]["estimates"]
+    assert np.shape(estimates) == (2, 2)
+    assert estimates[1] == [record.metrics[name]["mean"] for name in numbers.critics]
+    assert estimates[0][0] != estimates[1][0]
     # The same critic, trained again, drawn again: to the resolution of 16 bits.
     again = estimate(numbers, tmp_path / "again", progress=False)
     assert np.array_equal(heights, load_landscapes(again, lambda name: Image.open(tmp_path / "again" / name)))
+
+
+def test_to_ask_the_critics_changes_nothing_in_their_training(monkeypatch):
+    numbers = config(steps=6, critics=("spectral", "gp:10"), landscapes=(2, 6))
+    asked = estimate(numbers, progress=False).curves
+    monkeypatch.setattr(Estimator, "estimate", lambda *_: 0.0)
+    assert estimate(numbers, progress=False).curves == asked
+
+
+def test_clipped_critics_are_recorded_with_their_share_at_the_bound():
+    metrics = estimate(config(steps=1, critics=("clip:0.01", "clip:10", "gp:10")), progress=False).metrics
+    assert 0.5 < metrics["clip:0.01"]["at bound"] <= 1  # the initial weights are larger
+    assert metrics["clip:10"]["at bound"] == 0
+    assert "at bound" not in metrics["gp:10"]
 
 
 def test_the_grid_starts_at_the_lower_left_and_goes_right():
@@ -138,7 +157,7 @@ def test_an_interrupted_estimation_ends_like_one_that_was_not(tmp_path):
         ("wasserstein", "unknown kind 'wasserstein'; expected one of clip"),
         ("gp", "got 'gp'; expected gp:strength"),
         ("spectral:2", "got 'spectral:2'; expected spectral"),
-        ("lp:much", "could not convert"),
+        ("lp:much", "critics: got 'lp:much'; expected a number after the colon"),
     ],
 )
 def test_wrong_names_of_critics_say_what_is_expected(name, reason):
@@ -151,10 +170,29 @@ def test_wrong_names_of_critics_say_what_is_expected(name, reason):
 def test_wrong_configs_name_the_field():
     with pytest.raises(ValueError, match=r"landscapes: got .* expected 'ring'"):
         config(pair="shift", landscapes=(1,))
-    with pytest.raises(ValueError, match="batch_size must be at most samples = 10, got 64"):
+    with pytest.raises(ValueError, match="batch_size: got 64; expected at most 10, the number of samples"):
         config(samples=10)
     with pytest.raises(ValueError, match="samples: got 2000; expected at most"):
         draw(config(pair="digits_groups", samples=2000))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "reason"),
+    [
+        ({"dim": 0}, "dim: got 0; expected at least 1"),
+        ({"samples": 0}, "samples: got 0; expected at least 1"),
+        ({"steps": 0}, "steps: got 0; expected at least 1"),
+        ({"batch_size": 0}, "batch_size: got 0; expected at least 1"),
+        ({"evaluations": 0}, "evaluations: got 0; expected at least 1"),
+        ({"hidden": (32, 0)}, r"hidden\[1\]: got 0; expected at least 1"),
+        ({"shift": -1.0}, "shift: got -1.0; expected a number that is not negative"),
+        ({"shift": float("inf")}, "shift: got inf; expected a number that is not negative"),
+        ({"learning_rate": 0.0}, "learning_rate: got 0.0; expected a positive number"),
+    ],
+)
+def test_numbers_out_of_range_name_the_field(numbers, reason):
+    with pytest.raises(ValueError, match=reason):
+        config(**numbers)
 
 
 def test_names_of_records_differ_where_the_runs_do():

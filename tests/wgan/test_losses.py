@@ -180,6 +180,15 @@ def test_batches_that_do_not_fit_are_refused(name, real, fake):
             part(first, real, fake)
 
 
+@pytest.mark.parametrize("name", sorted(set(LOSSES) - {"transport"}))
+def test_critics_must_give_one_number_a_sample(name):
+    message = r"critic: got values of the shape \(12, 2\) for 12 samples; expected one number a sample"
+    with pytest.raises(ValueError, match=message):
+        make_loss(name).critic(lambda x: x[:, :2], REAL, FAKE)
+    column = make_loss(name).critic(lambda x: first(x)[:, None], REAL, FAKE)
+    assert torch.equal(column, make_loss(name).critic(first, REAL, FAKE))
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -56,6 +56,7 @@ def test_precision_and_recall_tell_blur_from_memory_and_from_noise():
 def test_mid_grey():
     assert mid_grey(torch.tensor([[0.0, 0.1, 0.5, 0.9, 1.0]])) == pytest.approx(0.2)
     assert mid_grey(np.array([0.0, 0.4]), low=0.5, high=0.6) == 0
+    assert mid_grey(np.array([-1e-16, 1 + 1e-16, 0.5, 0.5])) == 0.5  # centres of clusters are rounded so
     pictures = load_images("digits", "test").images / 255
     assert mid_grey(pictures) < mid_grey(pictures[torch.randperm(500)].lerp(pictures, 0.5))
 
@@ -145,6 +146,9 @@ X = sample(6, 3)
         (lambda: precision_recall(X, X[:3]), "fake: got 3 samples; expected at least 4"),
         (lambda: precision_recall(X, X, 0), "k: got 0"),
         (lambda: mid_grey(X, 0.8, 0.2), "low and high: got 0.8 and 0.2"),
+        (lambda: mid_grey(np.array([0.5, np.nan])), "pictures: got values from nan to nan; expected 0 to 1"),
+        (lambda: mid_grey(np.array([0, 255])), "pictures: got values from 0 to 255; expected 0 to 1"),
+        (lambda: mid_grey(np.array([0.5, -0.1])), "pictures: got values from -0.1 to 0.5; expected 0 to 1"),
         (lambda: mid_grey(X[:0]), r"pictures: got the shape \(0, 3\)"),
         (lambda: distance_to(X, X[:, :1]), "samples and reference: got 3 and 1 coordinates"),
         (lambda: train_classifier("digits", epochs=0), "epochs: got 0"),

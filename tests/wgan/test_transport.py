@@ -3,6 +3,7 @@
 import math
 import warnings
 
+import mpmath
 import numpy as np
 import ot
 import pytest
@@ -140,6 +141,17 @@ def test_float32_is_solved_in_float64():
     assert wasserstein_1(near, near.flip(0)).value == 0
 
 
+@pytest.mark.parametrize("size", [1e-200, 1e-12, 1e200])
+@pytest.mark.parametrize(("n", "m"), [(6, 6), (50, 70)])
+def test_squares_that_float64_cannot_hold_do_no_harm(n, m, size):
+    x, y = normal(n, 3, seed=1).numpy(), normal(m, 3, seed=2).numpy()
+    assert math.isclose(
+        wasserstein_1(size * x, size * y).value, size * wasserstein_1(x, y).value, rel_tol=1e-12
+    )
+    h_x, h_y = kantorovich_potential(size * x, size * y)
+    assert math.isclose(h_x.mean() - h_y.mean(), size * wasserstein_1(x, y).value, rel_tol=1e-9)
+
+
 def test_weights_that_float32_rounds_are_accepted():
     x, y = normal(40, 2, seed=1), normal(30, 2, seed=2)
     a = torch.softmax(normal(40, seed=3, dtype=torch.float32), dim=0)
@@ -205,6 +217,29 @@ def test_loss_keeps_dtype_and_pulls_with_a_force_that_does_not_depend_on_distanc
     loss.backward()
     assert loss.dtype == torch.float32
     assert torch.allclose(y.grad.norm(dim=1), torch.full((6,), 1 / 6))
+
+
+@pytest.mark.parametrize("size", [1e-36, 1e-30, 1e-20, 1.0, 1e20, 1e30])
+@pytest.mark.parametrize(("n", "m"), [(6, 6), (5, 7)])
+def test_squares_that_float32_cannot_hold_do_not_harm_the_loss(n, m, size):
+    x, y = (normal(count, 3, seed=count + 1).mul(size).float().requires_grad_() for count in (n, m))
+    loss = transport_loss(x, y)
+    assert math.isclose(loss.item(), wasserstein_1(x, y).value, rel_tol=1e-5)
+    exact_x, exact_y = (points.detach().double().requires_grad_() for points in (x, y))
+    wanted = torch.autograd.grad(transport_loss(exact_x, exact_y), (exact_x, exact_y))
+    for found, exact in zip(torch.autograd.grad(loss, (x, y)), wanted, strict=True):
+        assert torch.allclose(found.double(), exact, rtol=0, atol=1e-6)
+    assert torch.isfinite(pairwise_distances(x, y)).all()
+    np.testing.assert_allclose(
+        pairwise_distances(x, y).detach(), cdist(exact_x.detach(), exact_y.detach()), rtol=1e-5
+    )
+
+
+def test_near_pairs_pull_as_strongly_beside_far_ones():
+    x = torch.tensor([[0.0, 0.0], [1.0, 1.0]])
+    y = torch.tensor([[3e-30, 4e-30], [1.0, 2.0]], requires_grad=True)
+    transport_loss(x, y).backward()
+    assert torch.allclose(y.grad, torch.tensor([[0.3, 0.4], [0.0, 0.5]]))
 
 
 def test_loss_between_equal_points_has_no_nan():
@@ -276,6 +311,40 @@ def test_soft_transform_is_finite_for_tiny_epsilon_and_meets_the_hard_one():
     found = soft_c_transform(cost, f, 1e-6)
     assert torch.isfinite(found).all()
     assert torch.allclose(found, c_transform(cost, f), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("epsilon", [10.0**k for k in range(-6, 7)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_soft_transform_keeps_its_digits_for_any_epsilon(epsilon, dtype):
+    cost, f = pairwise_distances(normal(30, 2), normal(7, 2, seed=1)).to(dtype), normal(30).to(dtype)
+    mass = torch.from_numpy(weights(30))
+    tolerance = 1e-5 if dtype == torch.float32 else 1e-13
+    for a in (None, mass):
+        found = soft_c_transform(cost, f, epsilon, a)
+        for value, column in zip(found.tolist(), cost.T.tolist(), strict=True):
+            assert abs(value - exact_soft_minimum(column, f.tolist(), epsilon, a)) < tolerance
+
+
+def exact_soft_minimum(column, f, epsilon, a):
+    with mpmath.workdps(40):
+        shares = [mpmath.mpf(1)] * len(f) if a is None else [mpmath.mpf(share) for share in a.tolist()]
+        terms = [
+            w * mpmath.exp((v - mpmath.mpf(c)) / epsilon) for w, v, c in zip(shares, f, column, strict=True)
+        ]
+        return float(-epsilon * mpmath.log(mpmath.fsum(terms) / mpmath.fsum(shares)))
+
+
+@pytest.mark.parametrize("epsilon", [1e-3, 1.0, 3.0, 1e3])
+def test_the_soft_transform_is_differentiable_for_any_epsilon(epsilon):
+    cost, f = normal(4, 5).abs().requires_grad_(), normal(4, seed=1).requires_grad_()
+    mass = torch.from_numpy(weights(4))
+    for a in (None, mass, torch.tensor([0.5, 0.0, 0.5, 0.0], dtype=torch.float64)):
+        assert torch.autograd.gradcheck(lambda C, f, a=a: soft_c_transform(C, f, epsilon, a), (cost, f))
+
+
+def test_the_softest_transform_is_a_mean():
+    cost, f = pairwise_distances(normal(6, 2), normal(7, 2, seed=1)).float(), normal(6).float()
+    assert torch.allclose(soft_c_transform(cost, f, 1e6), (cost - f[:, None]).mean(dim=0), rtol=0, atol=1e-5)
 
 
 def test_a_point_without_weight_has_no_part_in_the_soft_transform():
@@ -357,10 +426,21 @@ def test_costs_that_are_not_finite_are_refused(bad):
     cost = pairwise_distances(X, Y)
     cost[1, 2] = bad
     for solve in (optimal_plan, potentials):
-        with pytest.raises(ValueError, match="cost: 1 numbers are NaN or infinite"):
+        with pytest.raises(ValueError, match="cost: 1 number is NaN or infinite"):
             solve(cost)
-    with pytest.raises(ValueError, match="x: 1 numbers are NaN"):
+    with pytest.raises(ValueError, match="x: 1 number is NaN"):
         wasserstein_1(torch.tensor([[0.0, bad]]), Y)
+
+
+def test_several_numbers_that_are_not_finite_are_counted():
+    with pytest.raises(ValueError, match="x: 2 numbers are NaN or infinite; all must be finite"):
+        wasserstein_1(torch.tensor([[NAN, INF]]), Y)
+
+
+def test_points_too_far_apart_for_float64_are_named():
+    far = 1.5e308 * torch.ones(1, 2, dtype=torch.float64)
+    with pytest.raises(ValueError, match="x and y: points are farther apart than float64 has numbers for"):
+        wasserstein_1(far, -far)
 
 
 def test_why_nan_is_refused():
