@@ -17,6 +17,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sjedu.wgan.checks import check_count
+
 #: How often a map of 4x4 cells doubles to become a picture of this side; 28 is framed to, or cut from, 32.
 _DOUBLINGS = {28: 3, 32: 3, 64: 4}
 _SEED = 4
@@ -136,16 +138,18 @@ def dcgan_generator(latent: int, channels: int, side: int, width: int = 64) -> n
 def resnet_critic(channels: int, side: int, width: int = 128) -> nn.Module:
     """Return a residual critic of square pictures, without normalisation; sizes and errors as `dcgan_critic`.
 
-    All layers have ``width`` channels. Adding a branch to its input adds their Lipschitz constants, so spectral
+    Blocks halve the side down to 8 and two more keep it; the value is a linear function of the mean over all places.
+    All layers have ``width`` channels. Adding a branch to its shortcut adds their Lipschitz constants, so spectral
     normalisation of the layers bounds each block by 2, not by 1.
     """
     doublings = _doublings(channels, side, width)
-    blocks = [ResidualBlock(width, width, "down") for _ in range(doublings - 1)]
+    blocks = [ResidualBlock(width, width, "down") for _ in range(doublings - 2)]
     return Values(
         nn.Sequential(
             Frame(side),
             ResidualBlock(channels, width, "down", first=True),
             *blocks,
+            ResidualBlock(width, width),
             ResidualBlock(width, width),
             nn.ReLU(),
             nn.AdaptiveAvgPool2d(1),
@@ -191,7 +195,8 @@ class ResidualBlock(nn.Module):
         self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.between = _activation(outputs, normalise)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
-        self.shortcut = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
+        same = inputs == outputs and not resample
+        self.shortcut = nn.Identity() if same else nn.Conv2d(inputs, outputs, 1)
 
     def forward(self, x: Float[Tensor, "batch inputs h w"]) -> Float[Tensor, "batch outputs h2 w2"]:
         """Return shortcut plus branch."""
@@ -251,5 +256,4 @@ def _doublings(channels: int, side: int, width: int, **others: int) -> int:
 
 def _check_sizes(**sizes: int) -> None:
     for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"{name}: got {size}; expected at least 1")
+        check_count(name, size)

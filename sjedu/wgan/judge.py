@@ -17,7 +17,8 @@ from sjedu.wgan import quality
 from sjedu.wgan.clustering import k_means
 from sjedu.wgan.transport import wasserstein_1
 
-#: More pictures than this nobody compares with; centres and nearest neighbours of more are slow to find.
+#: Pictures of a data set that samples are compared with, at most; centres and nearest neighbours of more are slow to
+#: find.
 MOST = 5_000
 CENTRES = 64  # of k-means, as many as a batch has pictures
 
@@ -49,8 +50,11 @@ class RingJudge:
 class PictureJudge:
     """Compares pictures with the test pictures of a data set, in a classifier's features and in pixels.
 
+    However many samples are judged, they are held against the first 5000 test pictures and 5000 training pictures.
+
     Attributes:
-        dataset: its name. Where it has no classes ("celeba"), there is no classifier and no metric of one.
+        dataset: its name. Where it has no classes ("celeba"), there is no classifier, and no Fréchet distance,
+            precision or recall, which are measured in one's features.
         device: where the classifier is trained.
     """
 
@@ -64,7 +68,7 @@ class PictureJudge:
 
     @cached_property
     def real(self) -> Tensor:
-        """The test pictures, values in [0, 1]."""
+        """The test pictures, 5000 at most, values in [0, 1]."""
         images: Tensor = load_images(self.dataset, "test").images[:MOST] / 255
         return images
 
@@ -77,7 +81,7 @@ class PictureJudge:
 
     @cached_property
     def known(self) -> Float[np.ndarray, "pictures pixels"]:
-        """Training pictures, as points."""
+        """Training pictures, 5000 at most, as points."""
         chosen = np.random.default_rng(0).permutation(len(self.train))[:MOST]
         return self.train.images.flatten(1)[np.sort(chosen)].double().numpy() / 255
 

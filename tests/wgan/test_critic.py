@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from sjedu.wgan import (
+    GradientPenalty,
     dcgan_critic,
     dcgan_generator,
     mlp_critic,
@@ -12,6 +13,7 @@ from sjedu.wgan import (
     resnet_critic,
     resnet_generator,
 )
+from sjedu.wgan.critic import ResidualBlock
 
 PICTURES = [(dcgan_critic, dcgan_generator), (resnet_critic, resnet_generator)]
 
@@ -62,6 +64,27 @@ def test_a_samples_value_does_not_depend_on_the_others(make_critic):
     alone = torch.cat([critic(picture[None]) for picture in pictures])
     assert torch.allclose(critic(pictures), alone, atol=1e-6)
     assert not any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in critic.modules())
+
+
+@pytest.mark.parametrize("make_critic", [dcgan_critic, resnet_critic])
+def test_penalties_differentiate_twice_in_half_precision(make_critic):
+    torch.manual_seed(0)
+    critic, pictures = make_critic(3, 32, 8), torch.rand(8, 3, 32, 32)
+    penalty, found = GradientPenalty(where="real"), []
+    for enabled in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            value = penalty.penalty(critic, pictures, pictures)
+        gradients = torch.autograd.grad(value, list(critic.parameters()), allow_unused=True)
+        found.append(torch.cat([gradient.flatten() for gradient in gradients if gradient is not None]))
+    assert torch.isfinite(found[1]).all()
+    assert torch.nn.functional.cosine_similarity(*found, dim=0) > 0.98
+
+
+def test_the_residual_critic_of_small_pictures_is_the_paper_s():
+    kinds = [m.resample for m in resnet_critic(3, 32, 4).modules() if isinstance(m, ResidualBlock)]
+    assert kinds == ["down", "down", "", ""]
+    kinds = [m.resample for m in resnet_critic(3, 64, 4).modules() if isinstance(m, ResidualBlock)]
+    assert kinds == ["down", "down", "down", "", ""]
 
 
 @pytest.mark.parametrize("make_critic", [dcgan_critic, resnet_critic])
