@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
@@ -71,6 +72,21 @@ def load_examples(
     if pixels == "dynamic":
         test = torch.bernoulli(test, generator=torch.Generator().manual_seed(0))
     return _moved(Examples(train, labels, test, test_labels, reference, source), device)
+
+
+def baselines(examples: Examples) -> dict[str, float]:
+    """Return the reconstruction loss, in nats a test picture, between which every decoder of grey pixels lies.
+
+    Returns:
+        "mean picture": of a decoder that always gives the mean of the training pictures; "entropy of the grey
+        levels": of one that gives each test picture itself, the least that is possible.
+    """
+    mean = examples.train.mean(dim=0).expand_as(examples.test)
+
+    def loss(picture: Tensor) -> float:
+        return float(F.binary_cross_entropy(picture, examples.test, reduction="none").sum(dim=-1).mean())
+
+    return {"mean picture": loss(mean), "entropy of the grey levels": loss(examples.test)}
 
 
 def circle_map(angles: Float[np.ndarray, " n"]) -> Float[Tensor, "n 100"]:

@@ -350,8 +350,8 @@ def decode_sphere_figure() -> tuple[Figure, str]:
     )
     ax.set(xlabel="longitude", ylabel="latitude", xticks=range(-150, 180, 60), yticks=(-90, -45, 0, 45, 90))
     return fig, (
-        "Digits decoded on a grid of longitudes and latitudes that covers the whole sphere: in most places there"
-        " is a digit, neighbours are alike, and where one digit turns into another there are blends of both."
+        "Digits decoded on a grid of longitudes and latitudes that covers the whole sphere: neighbours are alike,"
+        " some regions are clearly one digit, and between two such regions lie blends of both."
     )
 
 

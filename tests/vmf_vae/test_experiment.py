@@ -13,7 +13,7 @@ from sjedu.training.checkpoint import load_checkpoint
 from sjedu.training.record import plain
 from sjedu.vmf_vae import experiment, kl_to_uniform
 from sjedu.vmf_vae.decoder import export, sphere_decoder
-from sjedu.vmf_vae.examples import circle_examples, circle_map, load_examples
+from sjedu.vmf_vae.examples import baselines, circle_examples, circle_map, load_examples
 from sjedu.vmf_vae.experiment import PRESETS, Config, study, sweep, train
 
 
@@ -121,6 +121,14 @@ def test_pixels_are_grey_or_binary_and_the_drawn_test_is_the_same_for_all():
     assert set(dynamic.test.unique().tolist()) == {0.0, 1.0}
     assert torch.equal(dynamic.test, load_examples("digits", "dynamic").test)
     assert torch.equal(dynamic.reference, grey.test)
+
+
+def test_a_decoder_lies_between_the_mean_picture_and_the_entropy_of_the_grey_levels():
+    found = baselines(load_examples("digits", "grey"))
+    assert found["mean picture"] == pytest.approx(27.2, abs=0.3)
+    assert found["entropy of the grey levels"] == pytest.approx(13.6, abs=0.3)
+    binary = baselines(load_examples("digits", "threshold"))
+    assert binary["entropy of the grey levels"] == 0
 
 
 def test_the_circle_is_closed_and_bent():
