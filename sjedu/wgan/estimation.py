@@ -7,6 +7,7 @@ never learnt anything (f = 0, under the c-transform). `estimate` is the whole lo
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -400,13 +401,9 @@ class Landscapes:
         self.estimates: dict[int, list[float]] = {}
 
     def draw(self, step: int, estimators: list[Estimator], sample: Sample) -> None:
-        """Draw all critics; then ask them, in evaluation mode, in which spectral normalisation iterates no further."""
+        """Draw all critics, and ask copies of them, for spectral normalisation iterates whenever a critic is asked."""
         self.tiles[step] = torch.stack([landscape(each, sample.x) for each in estimators])
-        for each in estimators:
-            each.critic.eval()
-        self.estimates[step] = [each.estimate(sample.x, sample.y) for each in estimators]
-        for each in estimators:
-            each.critic.train()
+        self.estimates[step] = [copy.deepcopy(each).estimate(sample.x, sample.y) for each in estimators]
 
     def state_dict(self) -> dict[str, Any]:
         """What was drawn so far."""
