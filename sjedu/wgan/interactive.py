@@ -140,8 +140,7 @@ def critic_explorer_scene() -> Scene:
         unit = slope / np.maximum(norm, 1e-12)[..., None]
         arrows.set_UVC(unit[thin, thin, 0], unit[thin, thin, 1])
         counts.set_data(np.histogram(np.minimum(norm, 1.999), bins)[0] / norm.size)
-        noted = dict(zip(*record.curve(name), strict=True))
-        said = record.metrics[name]["mean"] if steps == times[-1] else noted[_nearest(noted, int(steps))]
+        said = record.metrics["landscapes"]["estimates"][times.index(steps)][names.index(name)]
         bars[0].set_height(min(said, 1.85))
         labels.write([f"{said:.3f}", f"{exact:.3f}"], [(0, min(said, 1.85) + 0.1), (1, exact + 0.1)])
         return (
@@ -150,11 +149,6 @@ def critic_explorer_scene() -> Scene:
         )
 
     return Scene(fig, [image, arrows, counts, bars[0], labels], update)
-
-
-def _nearest(noted: dict[Any, Any], step: int) -> Any:
-    """The step, counted from 0, that was noted last before so many steps were done."""
-    return min(noted, key=lambda each: abs(each + 1 - step))
 
 
 def _parameter(name: str) -> str:
@@ -306,38 +300,48 @@ def penalty_bias_figure() -> tuple[Figure, str]:
 
 
 def penalty_bias_scene() -> Scene:
-    """Draw the state (W, strength, centre) of `penalty_bias`."""
+    """Draw the state (W, strength, centre) of `penalty_bias`.
+
+    The axes are in units of the state: slopes run to 2, 4 or 8, so that the best is on them, and heights are in as many
+    W. Hence a curve that is as wide as its panel in every state; the numbers beside the ticks move instead.
+    """
     fig, axes = mosaic("AB", 8.0, 3.4, width_ratios=(1.6, 1))
-    s = np.linspace(0, 4, 201)
-    curve = axes["A"].plot(s, np.zeros_like(s), color=COLORS.blue, lw=2)[0]
-    top = axes["A"].plot([], [], "o", color=FAKE, ms=9)[0]
-    axes["A"].axvline(1, color=COLORS.grey, ls=":")
-    axes["A"].set(
-        xlabel="slope s of the critic f = s f*",
-        ylabel="what the critic maximises",
-        ylim=(-10, 20),
-        xlim=(0, 6),
-    )
+    quarters, share = np.linspace(0, 1, 5), np.linspace(0, 1, 401)
+    curve = axes["A"].plot(share, np.zeros_like(share), color=COLORS.blue, lw=2)[0]
+    top = axes["A"].plot([], [], "o", color=FAKE, ms=9, clip_on=False)[0]
+    one = axes["A"].plot([], [], color=COLORS.grey, ls=":")[0]
+    axes["A"].set(xlim=(0, 1), ylim=(-0.25, 0.75))
+    axes["A"].set_xlabel("slope s of the critic f = s f*", labelpad=14)
+    axes["A"].set_ylabel("what the critic maximises", labelpad=30)
+    axes["A"].set_xticks(quarters, [""] * 5)
+    axes["A"].set_yticks(quarters - 0.25, [""] * 5)
+    below = Labels(axes["A"], [(q, -0.06) for q in quarters], transform=axes["A"].transAxes)
+    beside = Labels(axes["A"], [(-0.02, q) for q in quarters], align="right", transform=axes["A"].transAxes)
+    for each in (below, beside):
+        each.set_clip_on(False)
     bars = axes["B"].bar(["W", "critic says"], [0, 0], color=[REAL, FAKE], width=0.6)
-    axes["B"].set(ylim=(0, 8), title="the distance, and the estimate")
+    axes["B"].set(ylim=(0, 1), yticks=[], title="the distance, and the estimate")
     labels = Labels(axes["B"], [(0, 0), (1, 0)])
 
     def update(W: Real, strength: Real, centre: int) -> str:
-        curve.set_ydata(s * W - strength * (s - centre) ** 2)
         best = centre + W / (2 * strength)
-        said = best * W
-        top.set_data([best], [best * W - strength * (best - centre) ** 2])
-        heights = [W, min(said, 7.4)]
-        for bar, height in zip(bars, heights, strict=True):
+        span = next(each for each in (2, 4, 8) if best <= 0.9 * each)
+        s, unit = span * share, span * W
+        curve.set_ydata((s * W - strength * (s - centre) ** 2) / unit)
+        top.set_data([best / span], [(best * W - strength * (best - centre) ** 2) / unit])
+        one.set_data([1 / span, 1 / span], [-0.25, 0.75])
+        below.write([f"{span * q:g}" for q in quarters])
+        beside.write([f"{unit * (q - 0.25):.3g}" for q in quarters])
+        for bar, height in zip(bars, (1 / span, best / span), strict=True):
             bar.set_height(height)
-        labels.write([f"{W:.2f}", f"{said:.2f}"], [(0, heights[0] + 0.3), (1, heights[1] + 0.3)])
+        labels.write([f"{W:.2f}", f"{best * W:.2f}"], [(0, 1 / span + 0.04), (1, best / span + 0.04)])
         formula = "W + W²/2λ" if centre else "W²/2λ"
         return (
             f"W = {W:.1f}, λ = {strength:.1f}: the best slope is {best:.3f}, so the critic says"
-            f" {formula} = {said:.3f}."
+            f" {formula} = {best * W:.3f}."
         )
 
-    return Scene(fig, [curve, top, *bars, labels], update)
+    return Scene(fig, [one, curve, top, below, beside, *bars, labels], update)
 
 
 # ---------------------------------------------------------------- 5: what pixels call near

@@ -34,6 +34,12 @@ def test_the_explorer_says_what_was_recorded():
     assert f"the estimate is {record.metrics['gp:10']['mean']:.3f}" in said
     assert f"exact distance {record.metrics['exact']['mean']:.3f}" in said
     assert "no parameter" in update(critic="c-transform", strength=4, steps="10")
+    for row, steps in zip(record.metrics["landscapes"]["estimates"], ("10", "100", "1000"), strict=True):
+        told = update(critic="c-transform", strength=1, steps=steps)
+        said = float(told.split("the estimate is ")[1].split(",")[0])
+        # Of the whole sample, and so bounded by its distance, at each of the three times.
+        assert said == pytest.approx(row[record.config["critics"].index("c_transform")], abs=1e-3)
+        assert said <= record.metrics["exact"]["mean"]
     medians = [
         float(update(critic=critic, strength=3, steps="1000").split("median ")[1].split(" over")[0])
         for critic in ("c-transform", "gradient penalty", "spectral")
@@ -64,6 +70,23 @@ def test_the_penalty_s_bias_is_the_theory_s(W, strength, centre):
     slope, estimate = penalised_optimum(W, strength, centre)
     assert f"the best slope is {slope:.3f}" in said
     assert f"= {estimate:.3f}." in said
+
+
+@given(st.floats(0.1, 5), st.floats(0.5, 20), st.sampled_from([0, 1]))
+@settings(deadline=None)
+def test_the_penalty_s_optimum_and_its_bars_are_in_sight(W, strength, centre):
+    scene = interactive.penalty_bias_scene()
+    scene.update(W=W, strength=strength, centre=centre)
+    panel, bars = scene.figure.axes
+    curve, top, _ = panel.lines
+    (x,), (y,) = top.get_data()
+    assert panel.get_xlim()[0] <= x <= 0.9 * panel.get_xlim()[1]
+    assert panel.get_ylim()[0] < y < panel.get_ylim()[1]
+    assert np.interp(x, *curve.get_data()) == pytest.approx(y, abs=0.02)  # on the curve, which spans the axis
+    assert curve.get_xdata()[-1] == panel.get_xlim()[1]
+    heights = [bar.get_height() for bar in bars.patches]
+    assert max(heights) < 0.95 * bars.get_ylim()[1]
+    assert heights[1] / heights[0] == pytest.approx(penalised_optimum(W, strength, centre)[1] / W)
 
 
 def test_a_shift_is_compared_with_the_nearest_stranger():
