@@ -141,8 +141,10 @@ def critic_explorer_scene() -> Scene:
         arrows.set_UVC(unit[thin, thin, 0], unit[thin, thin, 1])
         counts.set_data(np.histogram(np.minimum(norm, 1.999), bins)[0] / norm.size)
         said = record.metrics["landscapes"]["estimates"][times.index(steps)][names.index(name)]
-        bars[0].set_height(min(said, 1.85))
-        labels.write([f"{said:.3f}", f"{exact:.3f}"], [(0, min(said, 1.85) + 0.1), (1, exact + 0.1)])
+        height = min(said, 1.85)
+        bars[0].set_height(height)
+        beyond = "↑ " if said > height else ""
+        labels.write([f"{beyond}{said:.3f}", f"{exact:.3f}"], [(0, height + 0.1), (1, exact + 0.1)])
         return (
             f"{critic}{_parameter(name)}, {steps} steps: the estimate is {said:.3f}, the exact distance"
             f" {exact:.3f}; the gradient's norm has the median {np.median(norm):.2g} over the square."
