@@ -133,6 +133,7 @@ class Config:
         parts += ["every_step"] * (self.code_at == "every step")
         parts += [f"warmup{self.kl_warmup}"] * (self.kl_warmup != own.kl_warmup)
         parts += [f"kl{self.kl_weight:g}"] * (self.kl_weight != 1)
+        parts += [f"steps{self.steps}"] * (self.steps != own.steps)
         return "-".join(parts)
 
     @property
@@ -363,6 +364,7 @@ _STUDIES: dict[str, list[dict[str, Any]]] = {
         {"latent": "none"},
         {"latent": "gaussian"},
         {"latent": "gaussian", "kl_warmup": 360},
+        {"latent": "gaussian", "steps": 1440},
         {"concentration": 20.0},
         {"concentration": 1.0},
         {"concentration": 80.0},

@@ -174,6 +174,8 @@ def test_the_names_of_records_differ_where_the_runs_do():
     assert PRESETS["cpu"].name == "cpu-vmf-d4-k20-seed0"
     assert config("mnist", sampler="public code").name == "mnist-vmf-d41-learned-public_code-seed0"
     assert config("cpu", dataset="mnist").name == "cpu-mnist-vmf-d4-k20-seed0"
+    longer = config("collapse", latent="gaussian", steps=1440)
+    assert longer.name == "collapse-gaussian-d4-steps1440-seed0"
 
 
 def test_a_sweep_trains_every_config_with_every_seed(tmp_path):
