@@ -21,7 +21,7 @@ NOT_COMPARED = {
     "01_wgan": 4,
     "02_p_tuning": 6,
     "03_rope_2d": 4,
-    "04_vmf_vae": 4,
+    "04_vmf_vae": 5,
     "05_dirac_smoothing": 4,
     "06_roformer_sim": 3,
     "07_contrastive_accumulation": 4,
