@@ -22,13 +22,17 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from fractions import Fraction
-from typing import Any, NamedTuple, TypeAlias
+from numbers import Integral, Real
+from typing import Any, NamedTuple, SupportsFloat, SupportsIndex, TypeAlias
 
 import torch
 from torch import Tensor
 
-Number: TypeAlias = int | float
+#: Whole and real numbers, also NumPy's.
+Dim: TypeAlias = SupportsIndex
+Number: TypeAlias = SupportsFloat
 
 #: Debye's series is asymptotic: from this order on, 14 terms of it leave an error of less than 1e-14.
 LEAST_ORDER = 16.0
@@ -69,18 +73,18 @@ DERIVATIVES: dict[str, tuple[str, int]] = {
 # ---------------------------------------------------------------- what users call
 
 
-def log_sphere_area(dim: int) -> float:
+def log_sphere_area(dim: Dim) -> float:
     """Return ``log|S^(d-1)| = log 2 + d/2 log π - log Γ(d/2)``.
 
     Raises:
         TypeError: dim is not an int.
         ValueError: dim is less than 2.
     """
-    check_dim(dim)
+    dim = check_dim(dim)
     return math.log(2) + dim / 2 * math.log(math.pi) - math.lgamma(dim / 2)
 
 
-def log_normalizer(dim: int, concentration: Tensor | Number) -> Tensor:
+def log_normalizer(dim: Dim, concentration: Tensor | Number) -> Tensor:
     """Return ``log Z_(d,κ)``, where the density is ``e^(κ⟨μ,x⟩) / Z``: log area + F(κ).
 
     Args:
@@ -94,45 +98,47 @@ def log_normalizer(dim: int, concentration: Tensor | Number) -> Tensor:
         TypeError: dim is not an int, or κ is not real.
         ValueError: dim is less than 2, or κ is negative, infinite or NaN (looked at on the CPU only).
     """
+    dim = check_dim(dim)
     return evaluate("log_moment", dim, check_concentration(concentration), plus=log_sphere_area(dim))
 
 
-def log_peak(dim: int, concentration: Tensor | Number) -> Tensor:
+def log_peak(dim: Dim, concentration: Tensor | Number) -> Tensor:
     """Return ``κ - log Z``, the log density at x = μ, which keeps its digits where κ and log Z are both large.
 
     Arguments, result and errors are those of `log_normalizer`.
     """
+    dim = check_dim(dim)
     return evaluate("deficit", dim, check_concentration(concentration), plus=-log_sphere_area(dim))
 
 
-def mean_resultant_length(dim: int, concentration: Tensor | Number) -> Tensor:
+def mean_resultant_length(dim: Dim, concentration: Tensor | Number) -> Tensor:
     """Return ``A_d(κ) = I_(d/2)(κ) / I_(d/2-1)(κ)``, for which ``E[x] = A μ``; it rises from 0 to 1.
 
     Arguments, result and errors are those of `log_normalizer`.
     """
-    check_dim(dim)
+    dim = check_dim(dim)
     return evaluate("ratio", dim, check_concentration(concentration))
 
 
-def cosine_variance(dim: int, concentration: Tensor | Number) -> Tensor:
+def cosine_variance(dim: Dim, concentration: Tensor | Number) -> Tensor:
     """Return ``A'_d(κ) = 1 - A² - (d-1) A/κ``, the variance of ``w = ⟨μ, x⟩``; once differentiable.
 
     Arguments, result and errors are those of `log_normalizer`.
     """
-    check_dim(dim)
+    dim = check_dim(dim)
     return evaluate("slope", dim, check_concentration(concentration))
 
 
-def kl_to_uniform(dim: int, concentration: Tensor | Number) -> Tensor:
+def kl_to_uniform(dim: Dim, concentration: Tensor | Number) -> Tensor:
     """Return ``KL(vMF(μ, κ) ‖ uniform) = κA - F`` in nats, whatever μ is; its derivative is κA'.
 
     Arguments, result and errors are those of `log_normalizer`.
     """
-    check_dim(dim)
+    dim = check_dim(dim)
     return evaluate("divergence", dim, check_concentration(concentration))
 
 
-def kappa_for_kl(dim: int, nats: Tensor | Number) -> Tensor:
+def kappa_for_kl(dim: Dim, nats: Tensor | Number) -> Tensor:
     """Return the κ at which ``KL(vMF ‖ uniform)`` is so many nats: the inverse of `kl_to_uniform`.
 
     Newton's method for log κ as a function of log KL, which is nearly linear at both ends.
@@ -148,10 +154,10 @@ def kappa_for_kl(dim: int, nats: Tensor | Number) -> Tensor:
         TypeError: dim is not an int, or nats is not real.
         ValueError: dim is less than 2, or nats is negative, infinite, NaN, or asks for κ > 1e200.
     """
-    check_dim(dim)
+    dim = check_dim(dim)
     wanted = check_concentration(nats, name="nats").detach()
     target = wide(wanted)
-    most = evaluate("divergence", dim, torch.tensor(1e200, dtype=torch.float64))
+    most = evaluate("divergence", dim, torch.tensor(1e200, dtype=torch.float64, device="cpu"))
     if bool((target > most.to(target.device)).any()):
         raise ValueError(f"nats: got {float(target.max())}; in dim {dim} κ would exceed 1e200")
     low, high = torch.full_like(target, -200.0), torch.full_like(target, math.log(1e200))
@@ -174,40 +180,85 @@ def kappa_for_kl(dim: int, nats: Tensor | Number) -> Tensor:
 # ---------------------------------------------------------------- gradients
 
 
-class _Value(torch.autograd.Function):
-    """One of the `Values` as a function of κ, whose derivative is another one of them."""
+class Function(torch.autograd.Function):
+    """An `autograd.Function` that leaves out the binding of default arguments, which takes as long as ten sums."""
+
+    @classmethod
+    def apply(cls, *args: Any) -> Any:
+        """Do what PyTorch's `apply` does."""
+        if torch._C._are_functorch_transforms_active():
+            return super().apply(*args)  # type: ignore[no-untyped-call]
+        args = torch._functorch.utils.unwrap_dead_wrappers(args)
+        return super(torch.autograd.Function, cls).apply(*args)  # type: ignore[misc]
+
+
+class _Value(Function):
+    """One of the `Values` as a function of κ, whose derivative is another one of them; and that derivative."""
+
+    generate_vmap_rule = True
 
     @staticmethod
-    def forward(ctx: Any, concentration: Tensor, dim: int, name: str) -> Tensor:
+    def forward(concentration: Tensor, dim: int, name: str) -> tuple[Tensor, Tensor]:
         values = values_at(dim, concentration)
-        ctx.dim, ctx.name = dim, name
         derivative = values.curvature.new_full((), math.nan)
         if name == "divergence":
             derivative = concentration * values.slope
         elif name in DERIVATIVES:
             other, sign = DERIVATIVES[name]
             derivative = sign * getattr(values, other)
-        ctx.save_for_backward(concentration, derivative)
-        result: Tensor = getattr(values, name)
-        return result
+        return getattr(values, name), derivative
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, int, str], output: tuple[Tensor, Tensor]) -> None:
+        concentration, ctx.dim, ctx.name = inputs
+        ctx.mark_non_differentiable(output[1])
+        ctx.save_for_backward(concentration, output[1])
+        ctx.save_for_forward(concentration, output[1])
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        concentration, derivative = ctx.saved_tensors
-        if ctx.name == "curvature":
-            raise RuntimeError("the third derivative of A_d(κ) is not implemented")
-        if torch.is_grad_enabled():  # the derivative is to be differentiated, too
-            if ctx.name == "divergence":
-                derivative = concentration * _Value.apply(concentration, ctx.dim, "slope")  # type: ignore[no-untyped-call]
-            else:
-                other, sign = DERIVATIVES[ctx.name]
-                derivative = sign * _Value.apply(concentration, ctx.dim, other)  # type: ignore[no-untyped-call]
-        return gradients[0] * derivative, None, None
+        return gradients[0] * _derivative(ctx), None, None
+
+
+class _Dual(_Value):
+    """The same with a forward derivative, which torch.compile refuses to trace.
+
+    torch.func's grad, jacrev, jvp and vmap go through it, and mixtures of them but for a jvp of a jvp: PyTorch makes
+    that 0 for every custom function (its issue 197867), so it is refused here.
+    """
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> tuple[Tensor, None]:
+        levels = [level.key() for level in torch._C._functorch.get_interpreter_stack() or ()]
+        if levels.count(torch._C._functorch.TransformType.Jvp) > 1:
+            raise RuntimeError("a jvp of a jvp would be 0 here; take one of the two derivatives in reverse")
+        return tangents[0] * _derivative(ctx), None
+
+
+def _derivative(ctx: Any) -> Tensor:
+    """Return the derivative that `_Value` saved, or a differentiable one if it is to be differentiated, too."""
+    concentration, derivative = ctx.saved_tensors
+    if ctx.name == "curvature":
+        raise RuntimeError("the third derivative of A_d(κ) is not implemented")
+    if not torch.is_grad_enabled():
+        result: Tensor = derivative
+    elif ctx.name == "divergence":
+        result = concentration * _value("slope", ctx.dim, concentration)
+    else:
+        other, sign = DERIVATIVES[ctx.name]
+        result = sign * _value(other, ctx.dim, concentration)
+    return result
+
+
+def _value(name: str, dim: int, concentration: Tensor) -> Tensor:
+    function = _Value if torch.compiler.is_compiling() else _Dual
+    value: Tensor = function.apply(concentration, dim, name)[0]
+    return value
 
 
 def evaluate(name: str, dim: int, concentration: Tensor, plus: float = 0.0) -> Tensor:
     """Return one of the `Values`, plus a constant, rounded to the dtype of κ; differentiable. Nothing is checked."""
-    value: Tensor = _Value.apply(wide(concentration), dim, name)  # type: ignore[no-untyped-call]
+    value = _value(name, dim, wide(concentration))
     return (value + plus if plus else value).to(concentration.dtype)
 
 
@@ -251,8 +302,8 @@ def _debye(order: float, kappa: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor,
     s = torch.hypot(z, torch.ones_like(z))
     p = 1 / s
     above = z / (1 + s) * z  # s - 1
-    powers, matrix = _debye_matrix(order, z.device, z.dtype)
-    log_series, R, R_slope = (p[..., None] ** powers @ matrix).unbind(-1)
+    exponents, matrix = (table(order, z.device, z.dtype) for table in (_debye_exponents, _debye_matrix))
+    log_series, R, R_slope = (p[..., None] ** exponents @ matrix).unbind(-1)
     correction = above * p * log_series - torch.log1p(above) / 2
     half = torch.log1p(above / 2)
     F = order * (above - half) + correction
@@ -264,9 +315,20 @@ def _debye(order: float, kappa: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor,
     return F, deficit, by_kappa, tail, slope, bend
 
 
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _debye_matrix(order: float, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return the coefficients of p^0, p^1, ..., (n, 3): of (L(p) - L(1)) / (1 - p), of R(p) and of R'(p)."""
+    return _debye_table(order, device, dtype)[1]
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _debye_exponents(order: float, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return 0, 1, ..., n - 1."""
+    return _debye_table(order, device, dtype)[0]
+
+
 @functools.lru_cache(maxsize=256)
-def _debye_matrix(order: float, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Return exponents (n,) and coefficients (n, 3): of (L(p) - L(1)) / (1 - p), of R(p) and of R'(p)."""
+def _debye_table(order: float, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     terms = next((t for least, t in ((600, 4), (130, 6), (40, 8), (24, 12)) if order >= least), 14)
     size = 3 * terms + 3
     L = [0.0] * size
@@ -282,7 +344,7 @@ def _debye_matrix(order: float, device: torch.device, dtype: torch.dtype) -> tup
     for j in range(1, 3 * terms + 1):
         R[j + 2] += j * L[j]
     R_slope = [*(j * c for j, c in enumerate(R[1:], start=1)), 0.0]
-    table = torch.tensor([quotient, R, R_slope], dtype=torch.float64).T
+    table = torch.tensor([quotient, R, R_slope], dtype=torch.float64, device="cpu").T
     return torch.arange(size, dtype=dtype, device=device), table.to(device, dtype)
 
 
@@ -323,20 +385,21 @@ def wide(x: Tensor) -> Tensor:
     return x.to(torch.float32 if x.device.type == "mps" else torch.float64)
 
 
-def check_dim(dim: int) -> None:
-    """Raise a TypeError if dim is not an int, a ValueError if it is less than 2."""
-    if isinstance(dim, bool) or not isinstance(dim, int):
+def check_dim(dim: Dim) -> int:
+    """Return dim; raise a TypeError if it is not a whole number, a ValueError if it is less than 2."""
+    if isinstance(dim, bool) or not isinstance(dim, Integral):
         raise TypeError(f"dim: got {dim!r}; expected an int, the dimension of the space around the sphere")
     if dim < 2:
         raise ValueError(f"dim: got {dim}; expected at least 2: the sphere S^(dim-1) is a circle there")
+    return operator.index(dim)
 
 
 def check_concentration(concentration: Tensor | Number, name: str = "concentration") -> Tensor:
     """Return κ as a floating point tensor; a ValueError names a value that is negative, infinite or NaN."""
     if not isinstance(concentration, Tensor):
-        if isinstance(concentration, bool) or not isinstance(concentration, int | float):
+        if isinstance(concentration, bool) or not isinstance(concentration, Real):
             raise TypeError(f"{name}: got {type(concentration).__name__}; expected a number or a tensor")
-        concentration = torch.tensor(concentration, dtype=torch.float64)
+        concentration = torch.tensor(float(concentration), dtype=torch.float64)
     if not concentration.is_floating_point():
         raise TypeError(f"{name}: got {concentration.dtype}; expected a floating point tensor")
     # On other devices to look at the numbers means to wait for them.

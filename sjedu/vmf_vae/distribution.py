@@ -17,7 +17,9 @@ uniform in the tangent space of μ.
 from __future__ import annotations
 
 import math
-from typing import Any
+import operator
+from numbers import Real
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -25,7 +27,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints, register_kl
 from torch.distributions.constraints import Constraint
 
-from sjedu.vmf_vae.bessel import check_dim, evaluate, log_sphere_area, wide
+from sjedu.vmf_vae.bessel import Dim, Function, Number, check_dim, evaluate, log_sphere_area, wide
 from sjedu.vmf_vae.quantile import angles, closed_form_sides
 
 Shape = torch.Size | tuple[int, ...] | list[int]
@@ -33,7 +35,7 @@ _EMPTY = torch.Size()
 
 
 class _Sphere(Constraint):
-    """Vectors of length 1 (last axis), within the square root of rounding, at least 1e-3."""
+    """Vectors of length 1 (last axis), within 1e-3, or within rounding where that is more, as in bfloat16."""
 
     event_dim = 1
 
@@ -43,9 +45,10 @@ class _Sphere(Constraint):
 
     def check(self, value: Tensor) -> Tensor:
         """Return, for each vector, whether it lies on the sphere."""
-        if value.ndim < 1 or (self.dim is not None and value.shape[-1] != self.dim):
+        fits = value.is_floating_point() and value.ndim > 0
+        if not fits or (self.dim is not None and value.shape[-1] != self.dim):
             return torch.zeros(value.shape[:-1], dtype=torch.bool, device=value.device)
-        tolerance = max(1e-3, torch.finfo(value.dtype).eps) if value.is_floating_point() else 1e-3
+        tolerance = max(1e-3, torch.finfo(value.dtype).eps)
         on: Tensor = (torch.linalg.vector_norm(value, dim=-1) - 1).abs() <= tolerance
         return on
 
@@ -59,6 +62,9 @@ sphere = _Sphere
 class VonMisesFisher(Distribution):
     """The law on the sphere S^(d-1) with density ``p(x) = e^(κ⟨μ,x⟩) / Z_(d,κ)``; κ = 0 is uniform.
 
+    Loc and concentration are promoted to the wider of their dtypes, and everything that is computed has it. Under
+    ``torch.func.vmap`` values cannot be looked at: there ``validate_args=False`` is needed.
+
     Args:
         loc: μ, (*batch, d), of length 1, d >= 2.
         concentration: κ >= 0, finite; its shape and that of loc without its last axis broadcast to the batch shape.
@@ -66,24 +72,30 @@ class VonMisesFisher(Distribution):
 
     Raises:
         TypeError: an argument is not a floating point tensor (κ may be a number).
-        ValueError: the shapes do not broadcast, d < 2, or, if arguments are validated, a μ is off length 1 by more
-            than 1e-3, or a κ is negative, infinite or NaN.
+        ValueError: the shapes do not broadcast, the devices differ, d < 2, or, if arguments are validated, a μ is off
+            length 1 by more than 1e-3, or a κ is negative, infinite or NaN.
     """
 
     arg_constraints = {"loc": _Sphere(), "concentration": constraints.nonnegative}
     has_rsample = True
 
-    def __init__(self, loc: Tensor, concentration: Tensor | float, validate_args: bool | None = None) -> None:
+    def __init__(
+        self, loc: Tensor, concentration: Tensor | Number, validate_args: bool | None = None
+    ) -> None:
         if not (isinstance(loc, Tensor) and loc.is_floating_point()):
             raise TypeError(f"loc: got {_kind(loc)}; expected a floating point tensor")
-        if isinstance(concentration, int | float) and not isinstance(concentration, bool):
-            concentration = loc.new_tensor(concentration)
+        if isinstance(concentration, Real) and not isinstance(concentration, bool):
+            concentration = loc.new_tensor(float(concentration))
         if not (isinstance(concentration, Tensor) and concentration.is_floating_point()):
             raise TypeError(
                 f"concentration: got {_kind(concentration)}; expected a floating point tensor or a number"
             )
         if loc.ndim < 1 or loc.shape[-1] < 2:
             raise ValueError(f"loc: got shape {tuple(loc.shape)}; expected (*batch, d) with d >= 2")
+        if loc.device != concentration.device:
+            raise ValueError(
+                f"concentration: got device {concentration.device}; expected loc's, {loc.device}"
+            )
         try:
             batch = _broadcast(loc.shape[:-1], concentration.shape)
         except RuntimeError:
@@ -91,10 +103,9 @@ class VonMisesFisher(Distribution):
                 f"loc and concentration: got shapes {tuple(loc.shape)} and {tuple(concentration.shape)}; expected"
                 " (*batch, d) and (*batch)"
             ) from None
-        self.loc = loc.expand(*batch, loc.shape[-1])
-        self.concentration = concentration.expand(batch)
-        # What was given, before the expansion: one κ for a whole batch costs one evaluation.
-        self._concentration = concentration
+        dtype = torch.promote_types(loc.dtype, concentration.dtype)
+        self.loc = loc.to(dtype).expand(*batch, loc.shape[-1])
+        self.concentration = concentration.to(dtype).expand(batch)
         super().__init__(batch, loc.shape[-1:], validate_args=validate_args)
         if self._validate_args and not bool((self.concentration < math.inf).all()):
             raise ValueError("concentration: got an infinite value; expected finite numbers of at least 0")
@@ -102,7 +113,16 @@ class VonMisesFisher(Distribution):
     @property
     def support(self) -> Constraint:
         """The sphere."""
-        return _Sphere(self.loc.shape[-1])
+        return _Sphere(self._dim)
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return self.loc.dtype
+
+    @property
+    def _dim(self) -> int:
+        """d: a plain int, also where torch.compile takes sizes for unknowns."""
+        return operator.index(self.event_shape[0])
 
     def expand(self, batch_shape: Shape, _instance: Any = None) -> VonMisesFisher:
         """Return the distribution with a larger batch shape; nothing is copied."""
@@ -110,13 +130,20 @@ class VonMisesFisher(Distribution):
         batch_shape = torch.Size(batch_shape)
         new.loc = self.loc.expand(batch_shape + self.event_shape)
         new.concentration = self.concentration.expand(batch_shape)
-        new._concentration = self._concentration
-        super(VonMisesFisher, new).__init__(batch_shape, self.event_shape, validate_args=False)
+        super(VonMisesFisher, new).__init__(new.concentration.shape, self.event_shape, validate_args=False)
         new._validate_args = self._validate_args
         return new
 
+    @property
+    def _given(self) -> Tensor:
+        """κ, cut to 1 along axes on which it is only repeated: one κ for a whole batch costs one evaluation."""
+        strides = self.concentration.stride()
+        if 0 not in strides:
+            return self.concentration
+        return self.concentration[tuple(slice(None if stride else 1) for stride in strides)]
+
     def _evaluate(self, name: str, plus: float = 0.0) -> Tensor:
-        value = evaluate(name, self.event_shape[0], self._concentration, plus)
+        value = evaluate(name, self._dim, self._given, plus)
         return value.expand(self.batch_shape)
 
     @property
@@ -141,13 +168,13 @@ class VonMisesFisher(Distribution):
         """``A' μμᵀ + (1 - A² - A')/(d-1) (I - μμᵀ)``, (*batch, d, d)."""
         along, across = (part[..., None, None] for part in self._variances())
         outer = self.loc[..., :, None] * self.loc[..., None, :]
-        identity = torch.eye(self.event_shape[0], dtype=self.loc.dtype, device=self.loc.device)
+        identity = torch.eye(self._dim, dtype=self.loc.dtype, device=self.loc.device)
         return along * outer + across * (identity - outer)
 
     def _variances(self) -> tuple[Tensor, Tensor]:
         """Return the variance along μ, and that of each coordinate across it."""
-        kappa = wide(self._concentration)
-        dim = self.event_shape[0]
+        kappa = wide(self._given)
+        dim = self._dim
         ratio, complement = (evaluate(name, dim, kappa) for name in ("ratio", "complement"))
         along = evaluate("slope", dim, kappa)
         across = (complement * (1 + ratio) - along) / (dim - 1)
@@ -160,16 +187,14 @@ class VonMisesFisher(Distribution):
         It is computed as ``κ - log Z - κ‖x - μ‖²/2``, which is the same on the sphere, but where κ is large not the
         difference of two large numbers: in float32, ⟨μ,x⟩ is off by 1e-7, and κ times that may be more than 1.
         """
-        if self._validate_args:
-            self._validate_sample(value)
-        dim = self.event_shape[0]
-        peak = self._evaluate("deficit", plus=-log_sphere_area(dim))
+        _check_sample(self, value)
+        peak = self._evaluate("deficit", plus=-log_sphere_area(self._dim))
         distance = (value - self.loc).square().sum(dim=-1)
         return peak - self.concentration * distance / 2
 
     def entropy(self) -> Tensor:
         """Return ``log Z - κ A``, nats: the logarithm of the area minus the KL to the uniform law."""
-        return log_sphere_area(self.event_shape[0]) - self._evaluate("divergence")
+        return log_sphere_area(self._dim) - self._evaluate("divergence")
 
     def rsample(self, sample_shape: Shape = _EMPTY) -> Tensor:
         """Draw samples, (*sample, *batch, d), with gradients in loc and in concentration.
@@ -178,50 +203,110 @@ class VonMisesFisher(Distribution):
         reparameterisation). In μ: the sample is carried along by the rotation that moves μ,
         ``dx = ⟨μ,x⟩ dμ - ⟨x,dμ⟩ μ``; it is tangent, so a step in it keeps lengths to first order.
         """
-        shape = self._extended_shape(torch.Size(sample_shape))
-        x: Tensor = _Sample.apply(self.loc, self._concentration, shape)  # type: ignore[no-untyped-call]
-        return x
+        shape = self._extended_shape(_checked_sizes("sample_shape", sample_shape))
+        return _sample(self.loc, self._given, shape)
 
 
-class _Sample(torch.autograd.Function):
+def _sample(loc: Tensor, concentration: Tensor, shape: torch.Size) -> Tensor:
+    """Draw in float32 at least, and round to the dtype of the arguments."""
+    dtype = loc.dtype if loc.dtype in (torch.float32, torch.float64) else torch.float32
+    mu, kappa = loc.to(dtype), concentration.to(dtype)
+    x: Tensor = _Sample.apply(mu, kappa, shape, kappa.requires_grad)[0]
+    return x.to(loc.dtype)
+
+
+class _Sample(Function):
+    """A sample x, and what its derivatives need: cos φ, and for that in κ also sin φ, ν and ∂φ/∂κ.
+
+    It goes through torch.compile, and of torch.func through grad, jacrev and ``vmap(..., randomness="different")``.
+    """
+
     @staticmethod
-    def forward(ctx: Any, loc: Tensor, concentration: Tensor, shape: torch.Size) -> Tensor:
-        dim = shape[-1]
-        dtype = loc.dtype if loc.dtype in (torch.float32, torch.float64) else torch.float32
-        mu = loc.to(dtype)
-        *sides, by_kappa = _draw_angles(dim, concentration, shape[:-1], ctx.needs_input_grad[1])
-        cosine, sine = (side.to(dtype)[..., None] for side in sides)
+    def forward(
+        mu: Tensor, concentration: Tensor, size: tuple[int, ...], with_derivative: bool
+    ) -> tuple[Tensor, ...]:
+        shape = torch.Size(size)
+        *sides, by_kappa = _draw_angles(operator.index(shape[-1]), concentration, shape[:-1], with_derivative)
+        cosine, sine = (side.to(mu.dtype)[..., None] for side in sides)
         g, length, along, first = _isotropic(mu, shape)
         if by_kappa is None:
             scale = sine / length
             x = g.mul_(scale).addcmul_(cosine - scale * along, mu)
             x[..., :1] -= scale * first
-            ctx.save_for_backward(x, mu, cosine)
-        else:
-            tangent = g.addcmul_(along, mu, value=-1)
-            tangent[..., :1] -= first
-            tangent.div_(length)
-            x = torch.addcmul(sine * tangent, cosine, mu)
-            ctx.save_for_backward(x, mu, cosine, sine, tangent, by_kappa.to(dtype))
-        ctx.shapes = loc.shape, concentration.shape, loc.dtype, concentration.dtype
-        return x.to(loc.dtype)
+            return x, cosine
+        tangent = g.addcmul_(along, mu, value=-1)
+        tangent[..., :1] -= first
+        tangent.div_(length)
+        return torch.addcmul(sine * tangent, cosine, mu), cosine, sine, tangent, by_kappa.to(mu.dtype)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        x, mu, cosine, *rest = ctx.saved_tensors
-        loc_shape, concentration_shape, loc_dtype, concentration_dtype = ctx.shapes
-        g = gradients[0].to(x.dtype)
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        mu, concentration, *_ = inputs
+        ctx.mark_non_differentiable(*output[1:])
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(mu, *output)
+        ctx.shapes = mu.shape, concentration.shape
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, Tensor | None, None, None]:
+        mu, x, cosine, *rest = ctx.saved_tensors
+        shape_of_mu, shape_of_kappa = ctx.shapes
+        g = gradients[0]
         along = (g * mu).sum(dim=-1, keepdim=True)
-        by_loc = by_concentration = None
+        by_mu = by_concentration = None
         if ctx.needs_input_grad[0]:
-            by_loc = (cosine * g - along * x).sum_to_size(loc_shape).to(loc_dtype)
+            by_mu = (cosine * g - along * x).sum_to_size(shape_of_mu)
         if ctx.needs_input_grad[1]:
             sine, tangent, by_kappa = rest
             by_phi = cosine * (g * tangent).sum(dim=-1, keepdim=True) - sine * along
-            by_concentration = by_phi.squeeze(-1) * by_kappa
-            by_concentration = by_concentration.sum_to_size(concentration_shape).to(concentration_dtype)
-        return by_loc, by_concentration, None
+            by_concentration = (by_phi.squeeze(-1) * by_kappa).sum_to_size(shape_of_kappa)
+        if torch.is_grad_enabled():  # the gradients might be differentiated, too
+            by_mu, by_concentration = (
+                None if by is None else _Once.apply(by, x) for by in (by_mu, by_concentration)
+            )
+        return by_mu, by_concentration, None, None
+
+    @staticmethod
+    def vmap(
+        info: Any,
+        in_dims: tuple[Any, ...],
+        mu: Tensor,
+        concentration: Tensor,
+        size: tuple[int, ...],
+        with_derivative: bool,
+    ) -> tuple[Any, Any]:
+        if info.randomness != "different":
+            raise RuntimeError(f"vmap: got randomness={info.randomness!r}; samples need 'different'")
+        mu = _batch_first(mu, in_dims[0], len(size) + 1)
+        kappa = _batch_first(concentration, in_dims[1], len(size))
+        wider = info.batch_size, *size
+        output = _Sample.apply(mu, kappa, wider, with_derivative or kappa.requires_grad)
+        return output, (0,) * len(output)
+
+
+class _Once(Function):
+    """A gradient of a sample x that refuses to be differentiated: torch.func takes `once_differentiable` for 0."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(gradient: Tensor, x: Tensor) -> Tensor:
+        return gradient.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> None:
+        raise RuntimeError(
+            "a sample of VonMisesFisher is once differentiable: a pathwise gradient has no other"
+        )
+
+
+def _batch_first(x: Tensor, axis: int | None, ndim: int) -> Tensor:
+    """Return x with that axis in front, and behind it as many new ones as make it ndim axes in all."""
+    return x if axis is None else x.movedim(axis, 0)[(slice(None),) + (None,) * (ndim - x.ndim)]
 
 
 def _draw_angles(
@@ -275,8 +360,8 @@ class HypersphericalUniform(Distribution):
         validate_args: as everywhere in torch.distributions.
 
     Raises:
-        TypeError: dim is not an int.
-        ValueError: dim is less than 2.
+        TypeError: dim is not an int, or dtype not a floating point type.
+        ValueError: dim is less than 2, or a size in batch_shape is negative.
     """
 
     arg_constraints = {}
@@ -284,17 +369,19 @@ class HypersphericalUniform(Distribution):
 
     def __init__(
         self,
-        dim: int,
+        dim: Dim,
         batch_shape: Shape = _EMPTY,
         *,
         dtype: torch.dtype | None = None,
         device: torch.device | str | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        check_dim(dim)
-        self.dim = dim
+        self.dim = check_dim(dim)
+        if dtype is not None and not dtype.is_floating_point:
+            raise TypeError(f"dtype: got {dtype}; expected a floating point type")
         self._like = torch.empty(0, dtype=dtype, device=device)
-        super().__init__(torch.Size(batch_shape), torch.Size([dim]), validate_args=validate_args)
+        batch = _checked_sizes("batch_shape", batch_shape)
+        super().__init__(batch, torch.Size([self.dim]), validate_args=validate_args)
 
     @property
     def support(self) -> Constraint:
@@ -311,6 +398,10 @@ class HypersphericalUniform(Distribution):
         super(HypersphericalUniform, new).__init__(wider, self.event_shape, validate_args=False)
         new._validate_args = self._validate_args
         return new
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return self._like.dtype
 
     @property
     def mean(self) -> Tensor:
@@ -330,8 +421,7 @@ class HypersphericalUniform(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return ``-log|S^(d-1)|``, nats, for each vector."""
-        if self._validate_args:
-            self._validate_sample(value)
+        _check_sample(self, value)
         shape = _broadcast(value.shape[:-1], self.batch_shape)
         return value.new_full(shape, -log_sphere_area(self.dim))
 
@@ -344,7 +434,7 @@ class HypersphericalUniform(Distribution):
 
     def rsample(self, sample_shape: Shape = _EMPTY) -> Tensor:
         """Draw normalised normal vectors, (*sample, *batch, d); there is nothing to differentiate in."""
-        shape = self._extended_shape(torch.Size(sample_shape))
+        shape = self._extended_shape(_checked_sizes("sample_shape", sample_shape))
         x = torch.randn(shape, dtype=self._like.dtype, device=self._like.device)
         x[..., 0].masked_fill_(x[..., 0] == 0, 1e-15)
         return x.div_(torch.linalg.vector_norm(x, dim=-1, keepdim=True))
@@ -354,23 +444,49 @@ def _broadcast(*shapes: torch.Size) -> torch.Size:
     return torch.Size(torch.broadcast_shapes(*shapes))  # type: ignore[no-untyped-call]
 
 
+def _checked_sizes(name: str, shape: Shape) -> torch.Size:
+    """Return a shape as torch.Size; a ValueError names one with a negative size."""
+    if any(n < 0 for n in shape):
+        raise ValueError(f"{name}: got {tuple(shape)}; expected sizes of at least 0")
+    return torch.Size(shape)
+
+
+def _check_sample(p: Distribution, value: Tensor) -> None:
+    """Refuse what `log_prob` cannot have the density of."""
+    if not (isinstance(value, Tensor) and value.is_floating_point()):
+        raise TypeError(f"value: got {_kind(value)}; expected a floating point tensor")
+    if p._validate_args:
+        p._validate_sample(value)
+
+
 def _kind(value: Any) -> str:
     return str(value.dtype) if isinstance(value, Tensor) else type(value).__name__
 
 
-def _check_same_space(p: Distribution, q: Distribution) -> None:
+class _Common(NamedTuple):
+    batch: torch.Size
+    dtype: torch.dtype
+
+
+def _common(p: VonMisesFisher | HypersphericalUniform, q: VonMisesFisher | HypersphericalUniform) -> _Common:
+    """Return batch shape and dtype of a KL: shapes are broadcast, and the wider dtype is taken."""
     if p.event_shape != q.event_shape:
         raise ValueError(
             f"KL divergence between dimensions {p.event_shape[0]} and {q.event_shape[0]}: they must be equal"
         )
+    try:
+        batch = _broadcast(p.batch_shape, q.batch_shape)
+    except RuntimeError:
+        shapes = f"{tuple(p.batch_shape)} and {tuple(q.batch_shape)}"
+        raise ValueError(f"KL divergence between batch shapes {shapes}: they must broadcast") from None
+    return _Common(batch, torch.promote_types(p._dtype, q._dtype))
 
 
 @register_kl(VonMisesFisher, HypersphericalUniform)  # type: ignore[no-untyped-call, untyped-decorator]
 def _kl_vmf_uniform(p: VonMisesFisher, q: HypersphericalUniform) -> Float[Tensor, "*batch"]:
     """``κ A - F``, whatever μ is (article, section vMF-VAE)."""
-    _check_same_space(p, q)
-    value = p._evaluate("divergence")
-    return value.expand(_broadcast(p.batch_shape, q.batch_shape))
+    batch, dtype = _common(p, q)
+    return p._evaluate("divergence").to(dtype).expand(batch)
 
 
 @register_kl(VonMisesFisher, VonMisesFisher)  # type: ignore[no-untyped-call, untyped-decorator]
@@ -379,28 +495,26 @@ def _kl_vmf_vmf(p: VonMisesFisher, q: VonMisesFisher) -> Float[Tensor, "*batch"]
 
     ``(F_q - F_p - A_p (κ_q - κ_p)) + A_p κ_q ‖μ_p - μ_q‖²/2``: F's distance from its tangent, and what the angle adds.
     """
-    _check_same_space(p, q)
-    dim = p.event_shape[0]
-    kappa_p, kappa_q = wide(p._concentration), wide(q._concentration)
+    batch, dtype = _common(p, q)
+    kappa_p, kappa_q = wide(p._given), wide(q._given)
     # F_q - F_p - A_p (κ_q - κ_p) = KL_p - KL_q + κ_q (A_q - A_p), and with complements where κ is large.
-    kl_p, kl_q = evaluate("divergence", dim, kappa_p), evaluate("divergence", dim, kappa_q)
-    gain = evaluate("complement", dim, kappa_p) - evaluate("complement", dim, kappa_q)
-    radial = (kl_p - kl_q + kappa_q * gain).expand(_broadcast(p.batch_shape, q.batch_shape))
+    kl_p, kl_q = evaluate("divergence", p._dim, kappa_p), evaluate("divergence", p._dim, kappa_q)
+    gain = evaluate("complement", p._dim, kappa_p) - evaluate("complement", p._dim, kappa_q)
+    radial = (kl_p - kl_q + kappa_q * gain).expand(batch)
     turned = (wide(p.loc) - wide(q.loc)).square().sum(dim=-1) / 2
-    angular = evaluate("ratio", dim, kappa_p).expand(p.batch_shape) * kappa_q * turned
-    return (radial.clamp(min=0) + angular).to(torch.promote_types(p.loc.dtype, q.loc.dtype))
+    angular = evaluate("ratio", p._dim, kappa_p).expand(p.batch_shape) * kappa_q * turned
+    return (radial.clamp(min=0) + angular).to(dtype)
 
 
 @register_kl(HypersphericalUniform, HypersphericalUniform)  # type: ignore[no-untyped-call, untyped-decorator]
 def _kl_uniform_uniform(p: HypersphericalUniform, q: HypersphericalUniform) -> Float[Tensor, "*batch"]:
     """Zero."""
-    _check_same_space(p, q)
-    return p._like.new_zeros(_broadcast(p.batch_shape, q.batch_shape))
+    batch, dtype = _common(p, q)
+    return p._like.new_zeros(batch, dtype=dtype)
 
 
 @register_kl(HypersphericalUniform, VonMisesFisher)  # type: ignore[no-untyped-call, untyped-decorator]
 def _kl_uniform_vmf(p: HypersphericalUniform, q: VonMisesFisher) -> Float[Tensor, "*batch"]:
     """F, because the mean of ⟨μ,x⟩ under the uniform law is 0."""
-    _check_same_space(p, q)
-    value = q._evaluate("log_moment")
-    return value.expand(_broadcast(p.batch_shape, q.batch_shape))
+    batch, dtype = _common(p, q)
+    return q._evaluate("log_moment").to(dtype).expand(batch)

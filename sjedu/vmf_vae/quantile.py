@@ -28,6 +28,8 @@ SCORE = 8.5
 #: The table ends where κ/(d-1) = sinh(18)/2 = 1.6e7; from there on φ√κ is its limit to 1e-7.
 LONGEST = 18.0
 ROWS, COLUMNS, DEGREE = 48, 36, 7
+#: Patches of the table that are copied at a time, half a kilobyte each.
+PATCHES = 2**17
 
 
 class Angles(NamedTuple):
@@ -119,9 +121,14 @@ class _LogTangent:
 # ---------------------------------------------------------------- the table
 
 
-@functools.lru_cache(maxsize=64)
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _table(dim: int, device: torch.device) -> Tensor:
     """Return the coefficients of φ̂: (patches of s, patches of y, powers of y, powers of s)."""
+    return _made_table(dim, device)
+
+
+@functools.lru_cache(maxsize=64)
+def _made_table(dim: int, device: torch.device) -> Tensor:
     nodes = (1 + np.cos(math.pi * (np.arange(DEGREE + 1) + 0.5) / (DEGREE + 1))) / 2
     s, y = ((np.arange(count)[:, None] + nodes).reshape(-1) / count for count in (ROWS, COLUMNS))
     s, y = LONGEST * s, SCORE * (2 * y - 1)
@@ -142,11 +149,20 @@ def angles(dim: int, concentration: Tensor, scores: Tensor, *, with_derivative: 
         with_derivative: whether to return ∂φ/∂κ.
     """
     column, v = _locate(scores * (COLUMNS / (2 * SCORE)) + COLUMNS / 2, COLUMNS)
-    if len(concentration) == 1 and not with_derivative and scores.device.type == "cpu":
+    of_one_law = len(concentration) == 1 and not with_derivative and scores.device.type == "cpu"
+    if of_one_law and not torch.compiler.is_compiling():  # to look at κ would break the graph
         return Angles(_horner(_polynomials(dim, float(concentration))[column], v).clamp_(0, math.pi), None)
     table = _table(dim, scores.device)
     row, weights = _weights(dim, concentration, with_derivative)
-    results = (_gathered if len(scores) < COLUMNS < len(row) else _contracted)(table, row, column, weights, v)
+    gather = len(scores) < COLUMNS < len(row)
+    size = PATCHES // (len(scores) if gather else COLUMNS)
+    of_kappa = torch.split(row, size), torch.split(weights, size)
+    of_sample = torch.split(column, size, dim=1), torch.split(v, size, dim=1)
+    parts = [
+        (_gathered if gather else _contracted)(table, *part)
+        for part in zip(*of_kappa, *of_sample, strict=True)
+    ]
+    results = [torch.cat(part, dim=1) for part in zip(*parts, strict=True)] if len(parts) > 1 else parts[0]
     phi = results[0].clamp_(0, math.pi)
     return Angles(phi, results[1] if with_derivative else None)
 
@@ -188,7 +204,7 @@ def _locate(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
 @functools.lru_cache(maxsize=256)
 def _polynomials(dim: int, kappa: float) -> Tensor:
     """Return the coefficients in y for one κ, (patches of y, powers of y); a fixed κ comes again and again."""
-    row, weights = _weights(dim, torch.tensor([kappa], dtype=torch.float64), False)
+    row, weights = _weights(dim, torch.tensor([kappa], dtype=torch.float64, device="cpu"), False)
     return torch.einsum("njqp,npr->jq", _table(dim, row.device)[row], weights)
 
 
@@ -211,14 +227,14 @@ def _weights(dim: int, kappa: Tensor, with_derivative: bool) -> tuple[Tensor, Te
     return row, torch.stack(parts, dim=-1)
 
 
-def _contracted(table: Tensor, row: Tensor, column: Tensor, weights: Tensor, v: Tensor) -> list[Tensor]:
+def _contracted(table: Tensor, row: Tensor, weights: Tensor, column: Tensor, v: Tensor) -> list[Tensor]:
     """Evaluate with one polynomial in y on each patch for each κ: for many samples of each κ."""
     of_kappa = torch.einsum("njqp,npr->rnjq", table[row], weights)
     which = column + COLUMNS * torch.arange(len(row), device=row.device)
     return [_horner(c.reshape(-1, DEGREE + 1)[which], v) for c in of_kappa]
 
 
-def _gathered(table: Tensor, row: Tensor, column: Tensor, weights: Tensor, v: Tensor) -> list[Tensor]:
+def _gathered(table: Tensor, row: Tensor, weights: Tensor, column: Tensor, v: Tensor) -> list[Tensor]:
     """Evaluate with one patch for each sample: for few samples of each of many κ."""
     of_sample = table.flatten(0, 1)[COLUMNS * row + column] @ weights
     return [_horner(c, v) for c in of_sample.unbind(-1)]

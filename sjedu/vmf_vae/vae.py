@@ -89,7 +89,7 @@ class SphereLatent(nn.Module):
     def forward(self, h: Float[Tensor, "batch width"]) -> VonMisesFisher:
         """Return p(z|x)."""
         # In float32 whatever the autocast: a direction in bf16 is off the sphere by half a percent.
-        loc = F.normalize(self.direction(h).float(), dim=-1)
+        loc = unit(self.direction(h).float())
         if self.fixed is None:
             concentration = self.floor + F.softplus(self.sharpness(h).float()).squeeze(-1)
         else:
@@ -122,6 +122,13 @@ class PlaneLatent(nn.Module):
         """Return q(z), with dtype and device of a tensor."""
         zeros = like.new_zeros(self.dim)
         return Independent(Normal(zeros, torch.ones_like(zeros)), 1)
+
+
+def unit(v: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
+    """Return v / ‖v‖, and e1 where v is 0 to rounding: `F.normalize` would leave it inside the sphere."""
+    e1 = F.pad(v.new_ones(1), (0, v.shape[-1] - 1))
+    lost = torch.linalg.vector_norm(v.detach(), dim=-1, keepdim=True) < 1e-12
+    return torch.where(lost, e1, F.normalize(v, dim=-1))
 
 
 Latent: TypeAlias = SphereLatent | PlaneLatent

@@ -163,3 +163,10 @@ def test_bad_input_is_named(function):
 def test_too_many_nats_are_refused():
     with pytest.raises(ValueError, match=r"nats: got 1000000.0; in dim 3 κ would exceed 1e200"):
         bessel.kappa_for_kl(3, 1e6)
+
+
+def test_numbers_of_numpy_are_numbers():
+    import numpy as np
+
+    assert bessel.log_normalizer(np.int64(4), np.float32(2)) == bessel.log_normalizer(4, 2.0)
+    assert bessel.log_sphere_area(np.int32(4)) == bessel.log_sphere_area(4)

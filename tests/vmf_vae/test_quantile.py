@@ -8,7 +8,7 @@ import pytest
 import scipy.special
 import torch
 
-from sjedu.vmf_vae import bessel, theory
+from sjedu.vmf_vae import bessel, quantile, theory
 from sjedu.vmf_vae.quantile import angle_quantile, angles, closed_form_sides
 
 DIMS = (2, 3, 4, 16, 64, 256, 1024, 4096)
@@ -121,3 +121,19 @@ def test_both_ways_of_evaluation_are_one():
     )
     torch.testing.assert_close(many.phi[:3], few.phi, rtol=1e-12, atol=0)
     torch.testing.assert_close(many.by_kappa[:3], few.by_kappa, rtol=1e-12, atol=1e-18)
+
+
+@pytest.mark.parametrize("samples", [5, 60])
+def test_in_parts_it_is_the_same_to_the_last_bit(samples, monkeypatch):
+    """So many κ that patches are copied a part at a time; the last part may be short."""
+    kappa = torch.logspace(-3, 6, 1001, dtype=torch.float64)
+    scores = torch.randn(samples, 1001, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    whole = angles(5, kappa, scores.clone(), with_derivative=True)
+    sizes = []
+    split = torch.split
+    monkeypatch.setattr(torch, "split", lambda x, n, **axis: sizes.append(n) or split(x, n, **axis))
+    monkeypatch.setattr(quantile, "PATCHES", 1000)
+    parts = angles(5, kappa, scores.clone(), with_derivative=True)
+    assert max(sizes) * min(samples, quantile.COLUMNS) <= 1000
+    assert torch.equal(parts.phi, whole.phi)
+    assert torch.equal(parts.by_kappa, whole.by_kappa)

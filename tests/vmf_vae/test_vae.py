@@ -24,6 +24,7 @@ from sjedu.vmf_vae.vae import (
     SphereLatent,
     bernoulli_loss,
     perceptron,
+    unit,
 )
 
 X = (torch.rand(6, 16, generator=torch.Generator().manual_seed(0)) > 0.5).float()
@@ -47,6 +48,27 @@ def test_codes_lie_on_the_sphere_and_the_gradient_reaches_the_encoder():
     assert torch.allclose(z.norm(dim=-1), torch.ones(6), atol=1e-6)
     vae(X).reconstruction.mean().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in vae.encoder.parameters())
+
+
+@pytest.mark.parametrize("length", [0.0, 1e-30])
+def test_a_code_without_a_direction_still_lies_on_the_sphere(length):
+    latent = SphereLatent(8, 4, 20.0)
+    with torch.no_grad():
+        latent.direction.weight.zero_()
+        latent.direction.bias.fill_(length)
+    p = latent(torch.randn(5, 8))
+    assert torch.equal(p.loc, torch.eye(4)[:1].expand(5, 4))
+    assert torch.allclose(p.rsample((100,)).norm(dim=-1), torch.ones(100, 5), atol=1e-6)
+    p.rsample().sum().backward()
+    assert latent.direction.weight.grad.isfinite().all()
+
+
+def test_every_other_direction_is_what_it_was():
+    v = (
+        torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
+        * 10 ** torch.linspace(-11, 6, 50)[:, None]
+    )
+    assert torch.equal(unit(v), torch.nn.functional.normalize(v, dim=-1))
 
 
 def test_a_learned_concentration_starts_where_it_is_told_and_has_a_gradient():
