@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float64
 from scipy.spatial.distance import cdist
 
-from sjedu.wgan.checks import check_count
+from sjedu.checks import check_count
 from sjedu.wgan.transport import Array, as_points, as_weights
 
 #: More iterations than either algorithm here was ever seen to need.

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrizations import spectral_norm
 
-from sjedu.wgan.checks import check_count, check_not_negative, check_positive
+from sjedu.checks import check_count, check_not_negative, check_positive
 from sjedu.wgan.transport import Number
 
 Critic: TypeAlias = Callable[[Tensor], Tensor]

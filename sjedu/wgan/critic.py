@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sjedu.wgan.checks import check_count
+from sjedu.checks import check_count
 
 #: How often a map of 4x4 cells doubles to become a picture of this side; 28 is framed to, or cut from, 32.
 _DOUBLINGS = {28: 3, 32: 3, 64: 4}

@@ -31,7 +31,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from sjedu.wgan.checks import check_positive
+from sjedu.checks import check_positive
 from sjedu.wgan.constraints import Critic, critic_values
 from sjedu.wgan.transport import (
     Number,

@@ -18,9 +18,9 @@ from jaxtyping import Float, Float64
 from scipy.spatial.distance import cdist
 from torch import Tensor, nn
 
+from sjedu.checks import check_count
 from sjedu.data import Images, load_images
 from sjedu.data.images import ImageSet
-from sjedu.wgan.checks import check_count
 from sjedu.wgan.transport import Array, as_points
 
 #: How far beyond 0 and 1 a mean of pixels may lie.

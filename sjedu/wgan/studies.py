@@ -18,6 +18,7 @@ from scipy.spatial.distance import cdist
 from sjedu.data import load_images
 from sjedu.data.images import ImageSet
 from sjedu.training import Spread
+from sjedu.wgan.checks import check_count, check_not_negative
 from sjedu.wgan.clustering import k_means, k_medians
 from sjedu.wgan.transport import transport_loss, wasserstein_1
 
@@ -80,8 +81,7 @@ def tournament(n: int, repeats: int, seed: int = 0, dataset: ImageSet = "digits"
     rng = np.random.default_rng((seed, n))
     test = points(dataset, "test")
     _check_size(n, len(test))
-    if repeats < 1:
-        raise ValueError(f"repeats: got {repeats}; expected at least 1")
+    check_count("repeats", repeats)
     found: dict[str, list[float]] = {}
     for _ in range(repeats):
         batch = test[rng.choice(len(test), n, replace=False)]
@@ -215,7 +215,7 @@ def shifted(pictures: Float[np.ndarray, "*batch 32 32"], pixels: int) -> Float[n
         ValueError: if pixels is not in 0 ... 31.
     """
     if not 0 <= pixels < CANVAS:
-        raise ValueError(f"pixels must be between 0 and {CANVAS - 1}, got {pixels}")
+        raise ValueError(f"pixels: got {pixels}; expected 0 … {CANVAS - 1}")
     moved = np.zeros_like(pictures)
     moved[..., pixels:] = pictures[..., : CANVAS - pixels]
     return moved
@@ -227,8 +227,7 @@ def blurred(pictures: Float[np.ndarray, "*batch 32 32"], sigma: float) -> Float[
     Raises:
         ValueError: if sigma is negative.
     """
-    if not sigma >= 0:
-        raise ValueError(f"sigma must be at least 0, got {sigma}")
+    check_not_negative("sigma", sigma)
     axes = pictures.ndim - 2, pictures.ndim - 1
     return np.asarray(scipy.ndimage.gaussian_filter(pictures, sigma, axes=axes))
 

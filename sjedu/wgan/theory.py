@@ -23,7 +23,7 @@ from scipy.optimize import linear_sum_assignment, linprog
 from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 
-from sjedu.wgan.checks import check_count, check_not_negative, check_positive
+from sjedu.checks import check_count, check_not_negative, check_positive
 
 Number: TypeAlias = int | float | np.number[Any]
 Scalar: TypeAlias = int | float | np.number[Any] | sp.Expr

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from sjedu.data import load_images
 from sjedu.data.images import ImageSet
-from sjedu.training import Record, Run
+from sjedu.training import Record, Run, check_choices
 from sjedu.wgan import studies
+from sjedu.wgan.checks import check_count
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,12 @@ class TournamentConfig:
     sizes: tuple[int, ...] = (4, 16, 64, 256)
     repeats: int = 20
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_choices(self)
+        for i, size in enumerate(self.sizes):
+            check_count(f"sizes[{i}]", size)
+        check_count("repeats", self.repeats)
 
     @property
     def name(self) -> str:

@@ -27,7 +27,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from torch import Tensor
 
-from sjedu.wgan.checks import check_positive
+from sjedu.checks import check_positive
 
 #: What becomes float64 NumPy before it is solved.
 Array: TypeAlias = np.ndarray | Tensor

@@ -291,9 +291,9 @@ def test_values_of_one_step_share_a_row():
 
 
 def test_what_has_no_state_cannot_be_prepared():
-    with Run("toy", Config(), progress=False) as run:
-        with pytest.raises(TypeError, match="must have a state_dict and a load_state_dict, got 3"):
-            run.prepare(nn.Linear(1, 1), 3)
+    refused = pytest.raises(TypeError, match="must have a state_dict and a load_state_dict, got 3")
+    with Run("toy", Config(), progress=False) as run, refused:
+        run.prepare(nn.Linear(1, 1), 3)
 
 
 def test_a_run_that_only_measures_prepares_nothing_and_resumes(tmp_path):

@@ -129,6 +129,11 @@ CASES = {
         ValueError,
         "pair: got 'typo'; expected one of ring, digits_halves, digits_groups, digits_noise, shift",
     ),
+    "a misspelt data set in a tournament": (
+        lambda r: r.tournament.TournamentConfig(dataset="minst"),
+        ValueError,
+        "dataset: got 'minst'; expected one of digits, mnist,",
+    ),
     "no such network": (
         lambda r: r.experiment.Config(network="wat"),
         ValueError,

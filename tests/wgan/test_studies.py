@@ -110,7 +110,7 @@ def test_a_tournament_of_more_digits_than_there_are_is_refused(n):
 def test_wrong_numbers_are_named():
     picture = np.zeros((32, 32))
     shifted, blurred = map(inspect.unwrap, (studies.shifted, studies.blurred))
-    with pytest.raises(ValueError, match="pixels must be between 0 and 31, got 32"):
+    with pytest.raises(ValueError, match="pixels: got 32; expected 0 … 31"):
         shifted(picture, 32)
-    with pytest.raises(ValueError, match="sigma must be at least 0, got -1"):
+    with pytest.raises(ValueError, match="sigma: got -1; expected a number that is not negative"):
         blurred(picture, -1)

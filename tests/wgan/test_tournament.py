@@ -17,3 +17,15 @@ def test_the_record_says_what_the_study_says():
     found = studies.tournament(16, 3)
     assert record.metrics["16"]["real"] == pytest.approx(found["real"].mean, abs=1e-4)
     assert record.metrics["16"]["wins"] == pytest.approx(studies.win_rate(found), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("sizes", (4, 0), r"sizes\[1\]: got 0; expected at least 1"),
+        ("repeats", 0, "repeats: got 0; expected at least 1"),
+    ],
+)
+def test_wrong_numbers_are_named(field, value, message):
+    with pytest.raises(ValueError, match=message):
+        TournamentConfig(**{field: value})
