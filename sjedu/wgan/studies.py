@@ -15,10 +15,10 @@ import torch
 from jaxtyping import Float, Float64, Int64
 from scipy.spatial.distance import cdist
 
+from sjedu.checks import check_count, check_not_negative
 from sjedu.data import load_images
 from sjedu.data.images import ImageSet
 from sjedu.training import Spread
-from sjedu.wgan.checks import check_count, check_not_negative
 from sjedu.wgan.clustering import k_means, k_medians
 from sjedu.wgan.transport import transport_loss, wasserstein_1
 

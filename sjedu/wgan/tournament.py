@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from sjedu.checks import check_count
 from sjedu.data import load_images
 from sjedu.data.images import ImageSet
 from sjedu.training import Record, Run, check_choices
 from sjedu.wgan import studies
-from sjedu.wgan.checks import check_count
 
 
 @dataclass(frozen=True)

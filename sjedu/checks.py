@@ -1,0 +1,47 @@
+"""What a number among the arguments must be."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+
+
+def check_positive(name: str, value: object) -> None:
+    """Demand a positive finite number.
+
+    Raises:
+        TypeError: if it is no number; True and False are none.
+        ValueError: if it is not positive, or not finite. Both name the argument.
+    """
+    if not 0 < _number(name, value, "a positive number") < math.inf:
+        raise ValueError(f"{name}: got {value}; expected a positive number")
+
+
+def check_not_negative(name: str, value: object) -> None:
+    """Demand a finite number that is not negative.
+
+    Raises:
+        TypeError: if it is no number; True and False are none.
+        ValueError: if it is negative, or not finite. Both name the argument.
+    """
+    if not 0 <= _number(name, value, "a number that is not negative") < math.inf:
+        raise ValueError(f"{name}: got {value}; expected a number that is not negative")
+
+
+def check_count(name: str, value: object, least: int = 1) -> None:
+    """Demand a whole number that is not too small.
+
+    Raises:
+        TypeError: if it is no whole number, but for instance 2.0 or True.
+        ValueError: if it is less than ``least``. Both name the argument.
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise TypeError(f"{name}: got {value!r}; expected a whole number, at least {least}")
+    if int(value) < least:
+        raise ValueError(f"{name}: got {value}; expected at least {least}")
+
+
+def _number(name: str, value: object, expected: str) -> float:
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{name}: got {value!r}; expected {expected}")
+    return float(value)
