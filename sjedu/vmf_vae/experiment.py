@@ -26,8 +26,9 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor
 
+from sjedu.checks import check_count, check_not_negative, check_positive
 from sjedu.frechet import frechet_distance
-from sjedu.training import Record, Run, batch_indices
+from sjedu.training import Record, Run, batch_indices, check_choices
 from sjedu.vmf_vae import quality
 from sjedu.vmf_vae.distribution import VonMisesFisher
 from sjedu.vmf_vae.examples import CIRCLE_NOISE, Dataset, Examples, Pixels, load_examples
@@ -40,12 +41,13 @@ from sjedu.vmf_vae.vae import (
     PixelDecoder,
     PlaneLatent,
     PointDecoder,
+    Sampler,
     SphereLatent,
+    check_kappas,
     perceptron,
 )
 
 Code: TypeAlias = Literal["vmf", "gaussian", "none"]
-Sampler: TypeAlias = Literal["exact", "public code"]
 
 #: How many test pictures the information in the code is estimated on; the estimate cannot exceed its logarithm.
 INFORMATION_PICTURES = 2000
@@ -107,6 +109,8 @@ class Config:
     likelihood_samples: int = 0
 
     def __post_init__(self) -> None:
+        check_choices(self)
+        self._check_numbers()
         if self.latent == "none" and self.decoder == "pixels":
             raise ValueError("decoder: got 'pixels' with latent 'none'; expected 'autoregressive'")
         binary = self.pixels != "grey" and self.dataset != "circle"
@@ -117,6 +121,23 @@ class Config:
             )
         if self.latent != "vmf" and self.sampler != "exact":
             raise ValueError(f"sampler: got {self.sampler!r} with latent {self.latent!r}; expected 'exact'")
+
+    def _check_numbers(self) -> None:
+        """Refuse a number that no run can have; the latent's own are its to refuse."""
+        check_count("dim", self.dim, 2 if self.latent == "vmf" else 1)
+        for name in ("width", "steps", "batch_size"):
+            check_count(name, getattr(self, name))
+        for name in ("seed", "kl_warmup", "likelihood_samples"):
+            check_count(name, getattr(self, name), 0)
+        check_not_negative("kl_weight", self.kl_weight)
+        check_positive("learning_rate", self.learning_rate)
+        if self.clip is not None:
+            check_positive("clip", self.clip)
+        if not self.hidden:
+            raise ValueError("hidden: got no width; expected at least one")
+        for width in self.hidden:
+            check_count("hidden", width)
+        check_kappas(self.concentration, self.concentration_floor, self.concentration_start, "concentration_")
 
     @property
     def code(self) -> str:

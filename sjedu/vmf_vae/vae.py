@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import torch
 import torch.nn.functional as F
@@ -23,10 +23,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
+from sjedu.checks import check_count, check_not_negative
+from sjedu.vmf_vae.bessel import check_dim
 from sjedu.vmf_vae.distribution import HypersphericalUniform, VonMisesFisher
 from sjedu.vmf_vae.public_code import PublicCodeVonMisesFisher
 
 CodeAt: TypeAlias = Literal["start", "every step"]
+Sampler: TypeAlias = Literal["exact", "public code"]
 
 
 class Outcome(NamedTuple):
@@ -44,6 +47,27 @@ class Outcome(NamedTuple):
 # ---------------------------------------------------------------- latents: from a vector to p(z|x)
 
 
+def check_kappas(concentration: float | None, floor: float, start: float | None, prefix: str = "") -> None:
+    """Refuse a κ that is fixed, the least that is learned or the first, if it cannot be; the last may be None.
+
+    Raises:
+        TypeError: one is not a number.
+        ValueError: one is negative or not finite, or start is not above floor; names it, with the prefix.
+    """
+    if concentration is not None:
+        check_not_negative("concentration", concentration)
+    check_not_negative(f"{prefix}floor", floor)
+    if start is not None:
+        check_not_negative(f"{prefix}start", start)
+        if start <= floor:
+            raise ValueError(f"{prefix}start: got {start}; expected more than {prefix}floor, {floor}")
+
+
+def _check_choice(name: str, value: str, choices: Any) -> None:
+    if value not in get_args(choices):
+        raise ValueError(f"{name}: got {value!r}; expected one of {', '.join(get_args(choices))}")
+
+
 class SphereLatent(nn.Module):
     """p(z|x) = vMF(μ(x), κ) on the sphere S^(dim-1) in R^dim; the prior is uniform (article, section vMF-VAE).
 
@@ -56,7 +80,8 @@ class SphereLatent(nn.Module):
         sampler: "exact", or "public code" with that code's flaws (see `public_code`).
 
     Raises:
-        ValueError: if dim is less than 2, concentration negative, or start not above floor.
+        TypeError: dim is not an int, or another number is none.
+        ValueError: dim is less than 2, concentration or floor negative, start not above floor, or sampler unknown.
     """
 
     def __init__(
@@ -67,24 +92,20 @@ class SphereLatent(nn.Module):
         *,
         floor: float = 0.0,
         start: float | None = None,
-        sampler: Literal["exact", "public code"] = "exact",
+        sampler: Sampler = "exact",
     ) -> None:
         super().__init__()
-        if dim < 2:
-            raise ValueError(f"dim must be at least 2, got {dim}")
-        if concentration is not None and not 0 <= concentration < math.inf:
-            raise ValueError(
-                f"concentration must be a finite number of at least 0, or None, got {concentration}"
-            )
-        if start is not None and not start > floor:
-            raise ValueError(f"start must be above floor = {floor}, got {start}")
+        check_dim(dim)
+        check_kappas(concentration, floor, start)
+        _check_choice("sampler", sampler, Sampler)
         self.dim, self.fixed, self.floor, self.sampler = dim, concentration, floor, sampler
         self.direction = nn.Linear(width, dim)
         if concentration is None:
             self.sharpness = nn.Linear(width, 1)
             if start is not None:
                 nn.init.zeros_(self.sharpness.weight)
-                nn.init.constant_(self.sharpness.bias, math.log(math.expm1(start - floor)))
+                above = start - floor  # softplus of what is above
+                nn.init.constant_(self.sharpness.bias, above + math.log(-math.expm1(-above)))
 
     def forward(self, h: Float[Tensor, "batch width"]) -> VonMisesFisher:
         """Return p(z|x)."""
@@ -103,12 +124,16 @@ class SphereLatent(nn.Module):
 
 
 class PlaneLatent(nn.Module):
-    """p(z|x) = N(m(x), diag s(x)²) in R^dim; the prior is standard normal: the usual VAE."""
+    """p(z|x) = N(m(x), diag s(x)²) in R^dim; the prior is standard normal: the usual VAE.
+
+    Raises:
+        TypeError: dim is not an int.
+        ValueError: dim is less than 1.
+    """
 
     def __init__(self, width: int, dim: int) -> None:
         super().__init__()
-        if dim < 1:
-            raise ValueError(f"dim must be at least 1, got {dim}")
+        check_count("dim", dim)
         self.dim = dim
         self.mean = nn.Linear(width, dim)
         self.log_variance = nn.Linear(width, dim)
@@ -200,10 +225,14 @@ class AutoregressiveDecoder(nn.Module):
         dim: of z.
         hidden: width of the GRU.
         code_at: whether z only sets the state that the GRU begins with, or is also an input at every step.
+
+    Raises:
+        ValueError: code_at is unknown.
     """
 
     def __init__(self, dim: int, hidden: int, code_at: CodeAt = "start") -> None:
         super().__init__()
+        _check_choice("code_at", code_at, CodeAt)
         self.code_at = code_at
         self.start = nn.Linear(dim, hidden)
         self.gru = nn.GRU(1 + (dim if code_at == "every step" else 0), hidden, batch_first=True)

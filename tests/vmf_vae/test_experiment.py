@@ -244,3 +244,44 @@ def test_the_decoder_of_the_package_knows_its_digits():
     assert np.array_equal(decoder.labels, load_examples("digits", "grey").test_labels.numpy())
     loss = -(test * np.log(pictures + 1e-9) + (1 - test) * np.log(1 - pictures + 1e-9)).sum(axis=1).mean()
     assert loss < 24  # the mean picture gives 26.8
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("latent", "vMF"),
+        ("pixels", "gray"),
+        ("sampler", "public"),
+        ("decoder", "pixel"),
+        ("code_at", "each step"),
+        ("evaluate", "train"),
+        ("dataset", "emnist"),
+        ("precision", "fp32"),
+        ("steps", 0),
+        ("batch_size", 0),
+        ("width", 0),
+        ("seed", -1),
+        ("kl_weight", -1.0),
+        ("kl_warmup", -1),
+        ("likelihood_samples", -1),
+        ("learning_rate", 0.0),
+        ("clip", 0.0),
+        ("hidden", ()),
+        ("hidden", (64, 0)),
+        ("dim", 1),
+        ("concentration", -1.0),
+        ("concentration_floor", -1.0),
+        ("concentration_start", 0.0),
+    ],
+)
+def test_what_no_run_can_have_is_refused_by_name(name, value):
+    config = Config()
+    object.__setattr__(config, name, value)  # past the tests' own check of annotations
+    with pytest.raises(ValueError, match=f"^{name}: got .*; expected "):
+        config.__post_init__()
+
+
+def test_a_plane_may_be_a_line():
+    assert Config(latent="gaussian", dim=1).dim == 1
+    with pytest.raises(ValueError, match="dim: got 0; expected at least 1"):
+        Config(latent="gaussian", dim=0)

@@ -150,12 +150,16 @@ def test_the_loss_of_points_counts_standard_deviations():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"dim": 1}, "dim must be at least 2, got 1"),
-        ({"dim": 3, "concentration": -1.0}, "concentration must be a finite number of at least 0"),
-        ({"dim": 3, "concentration": math.nan}, "concentration must be a finite number of at least 0"),
+        ({"dim": 1}, "dim: got 1; expected at least 2"),
+        (
+            {"dim": 3, "concentration": -1.0},
+            r"concentration: got -1\.0; expected a number that is not negative",
+        ),
+        ({"dim": 3, "concentration": math.nan}, "concentration: got nan"),
+        ({"dim": 3, "concentration": None, "floor": -1.0}, r"floor: got -1\.0"),
         (
             {"dim": 3, "concentration": None, "floor": 1.0, "start": 0.5},
-            r"start must be above floor = 1\.0, got 0\.5",
+            r"start: got 0\.5; expected more than floor, 1\.0",
         ),
     ],
 )
@@ -164,8 +168,14 @@ def test_a_latent_that_cannot_be_is_refused(arguments, message):
         SphereLatent(8, **arguments)
 
 
+@pytest.mark.parametrize("start", [1e-9, 0.5, 20.0, 1000.0, 1e6])
+def test_any_concentration_can_be_the_first(start):
+    latent = SphereLatent(8, 5, None, start=start)
+    assert float(latent(torch.zeros(1, 8)).concentration) == pytest.approx(start, rel=1e-5)
+
+
 def test_a_plane_needs_a_dimension():
-    with pytest.raises(ValueError, match="dim must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="dim: got 0; expected at least 1"):
         PlaneLatent(8, 0)
 
 
