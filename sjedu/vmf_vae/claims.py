@@ -364,13 +364,16 @@ def collapse(records: Sequence[Record]) -> Measured:
             *values.values()
         )
     )
-    curves = [record.curves["kl"] for record in _runs(records, "collapse", "gaussian-d4")]
-    least = max(min(curve) for curve in curves)
+    longer = "gaussian-d4-steps1440"
+    curves = [record.curves["kl"] for record in _runs(records, "collapse", longer)]
+    least = max(min(curve[: len(curve) // 2]) for curve in curves)
+    most = max(max(curve[len(curve) // 4 :]) for curve in curves)
     weak = gap["vmf-d4-k1"].mean
     small = kl["vmf-d4-k1"].mean
     why = (
-        f"During training the Gaussian's KL does vanish, to {least:.3f} nats or less with every seed, but from the"
-        f" middle on it slowly comes back. What keeps the code in use is the size of the constant: with κ = 1"
+        f"The Gaussian's KL does vanish early, to {least:.3f} nats or less with every seed, then comes back, to"
+        f" {most:.2f} at most, and after twice the steps is at {kl[longer].mean:.2f} (another's code costs"
+        f" {gap[longer].mean:.2f}). What keeps the code in use is the size of the constant: with κ = 1"
         f" (KL {small:.2f}) another's code costs {weak:.2f}."
     )
     return {"text": text, "why": why, **values}
@@ -423,10 +426,14 @@ def low_dimension(records: Sequence[Record]) -> Measured:
     gaps = ", ".join(f"{g.mean - s.mean:+.2f}" for g, s in pairs.values()).replace("-", "−")
     same = {m: bound[f"gaussian-d{m}"].mean - bound[f"vmf-d{m}-k20"].mean for m in (2, 4, 8)}
     fixed = ", ".join(f"{gap:+.2f}" for gap in same.values()).replace("-", "−")
+    large = spreads(records, "mnist", "likelihood")
+    ahead = [large[f"gaussian-d{m}"].mean - large[f"vmf-d{m + 1}-learned"].mean for m in (2, 5, 10, 20, 40)]
+    mnist = ", ".join(f"{gap:+.1f}" for gap in ahead).replace("-", "−")
     return {
         "text": f"bound better by {gaps} nats for m = 2, 3, 4, 8",
         "why": "It fails at the upper end: there one κ has to serve all directions. And the convention matters: with"
-        f" κ = 20 fixed and the same ambient dimension 2, 4, 8 the sphere is ahead by {fixed} nats.",
+        f" κ = 20 fixed and the same ambient dimension 2, 4, 8 the sphere is ahead by {fixed} nats. On MNIST, 5 epochs,"
+        f" its −log q(x) is better by {mnist} nats for m = 2, 5, 10, 20, 40.",
         "leads": leads,
     }
 
