@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,28 @@ def _normalizer_range(answer: Answer) -> None:
         )
 
 
+def _scattered(count: int, dims: tuple[int, int], kappas: tuple[float, float]) -> list[tuple[int, float]]:
+    """Return so many (d, κ), always the same, spread evenly in their logarithms."""
+    rng = np.random.default_rng(4)
+    d, kappa = (np.exp(rng.uniform(math.log(low), math.log(high), count)) for low, high in (dims, kappas))
+    return [(round(each), float(k)) for each, k in zip(d, kappa, strict=True)]
+
+
+def _normalizer_everywhere(answer: Answer) -> None:
+    for d, kappa in _scattered(60, (2, 5000), (1e-6, 1e6)):
+        wanted = -float(bessel.log_normalizer(d, kappa))
+        found = _number(answer(d, kappa), "log C")
+        expect(
+            abs(found - wanted) <= 1e-9 * max(1, abs(wanted)),
+            f"somewhere between it is wrong: for d = {d}, κ = {kappa:.4g} log C is {wanted:.9g}, you have {found:.9g}.",
+        )
+
+
+def _normalizer_falls(answer: Answer) -> None:
+    found = np.array([_number(answer(20, float(k)), "log C") for k in np.geomspace(0.1, 1e4, 30)])
+    expect((np.diff(found) < 0).all(), "log C must fall as κ grows: its derivative is -A.")
+
+
 # ---------------------------------------------------------------- 2: the KL
 
 
@@ -145,6 +168,25 @@ def _kl_values(answer: Answer) -> None:
         expect(
             abs(found - wanted) <= 1e-8 * wanted,
             f"for d = {d}, κ = {kappa:g} the KL is {wanted:.9f}, you have {found:.9f}.",
+        )
+
+
+def _kl_rises(answer: Answer) -> None:
+    for d in (2, 5, 64, 1000):
+        found = np.array([_number(answer(d, float(k)), "the KL") for k in np.linspace(0, 100, 21)])
+        expect((found >= -1e-12).all(), f"for d = {d} it becomes {found.min():.3g}: a KL is never negative.")
+        expect(
+            (np.diff(found) > 0).all(),
+            f"for d = {d} it does not always rise with κ, up to 100: KL' = κA' > 0.",
+        )
+
+
+def _kl_everywhere(answer: Answer) -> None:
+    for d, kappa in _scattered(40, (2, 1000), (1e-2, 100)):
+        found, wanted = _number(answer(d, kappa), "the KL"), float(bessel.kl_to_uniform(d, kappa))
+        expect(
+            abs(found - wanted) <= 1e-8 * wanted,
+            f"for d = {d}, κ = {kappa:.4g} the KL is {wanted:.10g}, you have {found:.10g}.",
         )
 
 
@@ -226,12 +268,42 @@ def _w_law(answer: Answer) -> None:
         )
 
 
-def _w_speed(answer: Answer) -> None:
-    answer(20.0, 16, 10, np.random.default_rng(0))
-    start = time.perf_counter()
-    answer(20.0, 16, 100_000, np.random.default_rng(0))
+def _w_generator(answer: Answer) -> None:
+    n, rngs = 100_000, [np.random.default_rng(seed) for seed in (1, 1, 2)]
+    first, again, other = (np.asarray(answer(20.0, 16, n, rng)) for rng in rngs)
     expect(
-        time.perf_counter() - start < 10, "100 000 numbers took more than ten seconds: no loop over samples."
+        (first == again).all(),
+        "the same generator in the same state gives other numbers: draw from rng alone.",
+    )
+    expect((first != other).any(), "another generator gives the same numbers: draw from rng.")
+    expect(
+        len(np.unique(first)) > 0.99 * n,
+        "values come again and again: a store of draws is frozen noise. Invert the distribution function at new numbers.",
+    )
+    once = np.random.default_rng(1)
+    once.random(n)
+    expect(
+        rngs[0].bit_generator.state == once.bit_generator.state,
+        "the inverse of the distribution function takes one uniform number for each w, and none is rejected.",
+    )
+
+
+def _w_speed(answer: Answer) -> None:
+    table = np.linspace(0, 1, 20_001)
+
+    def seconds(n: int, draw: Callable[[int], Any]) -> float:
+        start = time.process_time()
+        draw(n)
+        return time.process_time() - start
+
+    def slope(draw: Callable[[int], Any]) -> float:
+        return min(seconds(50_000, draw) - seconds(10, draw) for _ in range(3))
+
+    rng = np.random.default_rng(0)
+    lookup = slope(lambda n: np.cos(np.interp(rng.random(n), table, table)))
+    expect(
+        slope(lambda n: answer(20.0, 16, n, rng)) < 20 * lookup,
+        "each w takes more than twenty times as long as looking it up in a table: no loop over samples.",
     )
 
 
@@ -252,9 +324,13 @@ def _cosines(mu: Tensor, kappa: float, n: int) -> Tensor:
     return torch.from_numpy(np.cos(theory.AngularGrid(mu.shape[-1], kappa).ppf(u))).to(mu.dtype)
 
 
-def _around(answer: Answer, mu: Tensor, kappa: float, n: int = 20_000) -> tuple[Tensor, Tensor]:
+def _around(
+    answer: Answer, mu: Tensor, kappa: float, n: int = 20_000, first: float | None = None
+) -> tuple[Tensor, Tensor]:
     torch.manual_seed(0)
     w = _cosines(mu, kappa, n)
+    if first is not None:
+        w[0] = first
     wide = mu.expand(n, -1).clone().requires_grad_()
     z = answer(wide, w)
     expect(isinstance(z, Tensor), f"return a torch.Tensor, not a {type(z).__name__}.")
@@ -272,7 +348,7 @@ def _poles(dim: int) -> list[Tensor]:
 
 def _z_unit(answer: Answer) -> None:
     for mu in _poles(6):
-        z, _ = _around(answer, mu, 8.0, 2000)
+        z, _ = _around(answer, mu, 8.0, 2000, first=1 + 1e-7)
         expect(
             bool(z.detach().isfinite().all()),
             f"for μ = ({mu[0]:g}, {mu[1]:g}, ...) some numbers are not finite: a reflection that takes e1 to μ divides by"
@@ -308,6 +384,19 @@ def _z_mean(answer: Answer) -> None:
             abs(across / wanted_across - 1) < 0.1,
             "across μ the spread is wrong: ν must have length 1, and be uniform.",
         )
+
+
+def _z_turns(answer: Answer) -> None:
+    """Seen from any direction b across μ, the law of ⟨ν,b⟩ is the same: that of a uniform unit vector."""
+    flat = theory.AngularGrid(5, 0.0)
+    for mu in _poles(6):
+        z, _ = _around(answer, mu, 8.0)
+        nu = torch.nn.functional.normalize(z.detach() - (z.detach() @ mu)[:, None] * mu, dim=-1)
+        for axis in torch.eye(6)[1:4]:
+            b = torch.nn.functional.normalize(axis - (axis @ mu) * mu, dim=0)
+            angle = (nu @ b).clamp(-1, 1).acos().double().numpy()
+            p = scipy.stats.kstest(angle, lambda t: np.interp(t, flat.phi, flat.cdf)).pvalue
+            expect(p > 1e-5, "where μ turns, the law must turn with it: ν is not uniform around every μ.")
 
 
 def _z_gradient(answer: Answer) -> None:
@@ -375,6 +464,18 @@ def _dw_three(answer: Answer) -> None:
         error < 1e-6,
         f"in d = 3 it should be the derivative of the closed form, and is off by up to {error:.1e}.",
     )
+
+
+def _dw_pointwise(answer: Answer) -> None:
+    for d, kappa in ((5, 2.0), (2, 2.0), (30, 10.0)):
+        w, found = _speeds(answer, kappa, d)
+        wanted = theory.AngularGrid(d, kappa, 20_001).dw_dkappa(w)
+        error = np.abs(found - wanted).max() / wanted.max()
+        expect(
+            error < 1e-3,
+            f"for d = {d}, κ = {kappa:g} it is off by up to {error:.1e} of the largest, at single w: each sample moves"
+            " by a speed of its own, whose mean alone is A'.",
+        )
 
 
 def _dw_mean(answer: Answer) -> None:
@@ -445,7 +546,13 @@ _ALL = (
     """Return log C, a number."""
     return ...''',
         solution=log_vmf_normalizer,
-        checks=(_normalizer_uniform, _normalizer_three, _normalizer_range),
+        checks=(
+            _normalizer_uniform,
+            _normalizer_three,
+            _normalizer_range,
+            _normalizer_everywhere,
+            _normalizer_falls,
+        ),
         shows="your normaliser holds where the Bessel function of every library is 0 or infinite.",
         minutes=25,
         difficulty="hard",
@@ -461,7 +568,7 @@ _ALL = (
     """Return the KL in nats, a number."""
     return ...''',
         solution=kl_vmf_uniform,
-        checks=(_kl_zero, _kl_values, _kl_slope, _kl_small),
+        checks=(_kl_zero, _kl_values, _kl_slope, _kl_small, _kl_rises, _kl_everywhere),
         shows="the KL is a number that d and κ fix, with derivative κA', and you have all its digits.",
         minutes=20,
         difficulty="hard",
@@ -477,7 +584,7 @@ _ALL = (
     """Return n numbers in [-1, 1]; rng is a numpy.random.Generator."""
     return ...''',
         solution=sample_w,
-        checks=(_w_range, _w_moments, _w_law, _w_speed),
+        checks=(_w_range, _w_moments, _w_law, _w_generator, _w_speed),
         shows="a law in one dimension needs no rejection: a table of its distribution function is enough.",
         minutes=15,
         difficulty="medium",
@@ -492,7 +599,7 @@ _ALL = (
     """mu: (n, d), w: (n,) -> (n, d)"""
     return ...''',
         solution=rsample,
-        checks=(_z_unit, _z_mean, _z_gradient),
+        checks=(_z_unit, _z_mean, _z_turns, _z_gradient),
         shows="one line of geometry replaces rotation matrices, and autograd follows μ through both terms.",
         minutes=12,
         difficulty="medium",
@@ -507,7 +614,7 @@ _ALL = (
     """w: (n,) -> (n,)"""
     return ...''',
         solution=dw_dkappa,
-        checks=(_dw_sign, _dw_three, _dw_mean),
+        checks=(_dw_sign, _dw_three, _dw_mean, _dw_pointwise),
         shows="κ can be learned by backpropagation: the implicit gradient is a table beside the sampler's.",
         minutes=20,
         difficulty="hard",

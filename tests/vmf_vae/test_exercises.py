@@ -7,7 +7,7 @@ import pytest
 import scipy.special
 import torch
 
-from sjedu.vmf_vae import bessel, exercises
+from sjedu.vmf_vae import bessel, exercises, theory
 from sjedu.vmf_vae.exercises import EXERCISES
 
 
@@ -98,6 +98,65 @@ def short_bracket(d, nats):
     return min(exercises.kappa_for_kl(d, nats), 100.0)
 
 
+def off_between(d, kappa):
+    return exercises.log_vmf_normalizer(d, kappa) + (30 <= d <= 300 and 1 <= kappa <= 1000)
+
+
+def negative_from_21(d, kappa):
+    return -1.0 if kappa >= 21 else exercises.kl_vmf_uniform(d, kappa)
+
+
+def capped_at_50(d, kappa):
+    return exercises.kl_vmf_uniform(d, min(kappa, 50.0))
+
+
+def rejected(kappa, d, n, rng):
+    b, x0, c = theory.wood_parameters(d, kappa)
+    kept = np.empty(0)
+    while len(kept) < n:
+        z = rng.beta((d - 1) / 2, (d - 1) / 2, 2 * n)
+        w = (1 - (1 + b) * z) / (1 - (1 - b) * z)
+        good = kappa * w + (d - 1) * np.log1p(-x0 * w) - c >= np.log(rng.random(2 * n))
+        kept = np.concatenate([kept, w[good]])
+    return kept[:n]
+
+
+def looped(kappa, d, n, rng):
+    grid = theory.AngularGrid(d, kappa)
+    return np.array([math.cos(np.interp(rng.random(), grid.cdf, grid.phi)) for _ in range(n)])
+
+
+def frozen(kappa, d, n, rng):
+    store = exercises.sample_w(kappa, d, 100_000, np.random.default_rng(0))
+    return store[rng.integers(len(store), size=n)]
+
+
+def without_its_generator(kappa, d, n, rng):
+    return exercises.sample_w(kappa, d, n, np.random.default_rng(n))
+
+
+def with_another_generator(kappa, d, n, rng):
+    return exercises.sample_w(kappa, d, n, np.random.default_rng())
+
+
+def without_a_clamp(mu, w):
+    g = torch.randn_like(mu)
+    nu = torch.nn.functional.normalize(g - (g * mu).sum(-1, keepdim=True) * mu, dim=-1)
+    return w[:, None] * mu + torch.sqrt(1 - w**2)[:, None] * nu
+
+
+def of_a_cube(mu, w):
+    g = torch.rand_like(mu) - 0.5
+    nu = torch.nn.functional.normalize(g - (g * mu).sum(-1, keepdim=True) * mu, dim=-1)
+    return w[:, None] * mu + torch.sqrt((1 - w**2).clamp(min=0))[:, None] * nu
+
+
+def only_the_mean(w, kappa, d):
+    if d == 3:
+        return exercises.dw_dkappa(w, kappa, d)
+    return np.full_like(w, float(bessel.cosine_variance(d, kappa)))
+
+
 @pytest.mark.parametrize(
     ("id", "answer", "reason"),
     [
@@ -105,6 +164,17 @@ def short_bracket(d, nats):
         ("1", lambda d, kappa: exercises.log_vmf_normalizer(d + 1, kappa), "one over the area"),
         ("1", lambda d, kappa: math.nan if kappa == 0 else by_ive(d, kappa), "κ = 0 apart"),
         ("1", by_ive, "under- or overflows"),
+        ("1", off_between, "somewhere between it is wrong"),
+        ("2", negative_from_21, "never negative"),
+        ("2", capped_at_50, "does not always rise"),
+        ("3", rejected, "none is rejected"),
+        ("3", looped, "no loop over samples"),
+        ("3", frozen, "frozen noise"),
+        ("3", without_its_generator, "another generator gives the same"),
+        ("3", with_another_generator, "same generator in the same state"),
+        ("4", without_a_clamp, "negative by rounding"),
+        ("4", of_a_cube, "not uniform around every μ"),
+        ("5", only_the_mean, "a speed of its own"),
         ("2", lambda d, kappa: 1.0 + exercises.kl_vmf_uniform(d, kappa), "the KL is 0"),
         ("2", kl_of_d_plus_2, "the KL of dimension 5"),
         ("2", kl_without_area, "the area of the sphere is missing"),
