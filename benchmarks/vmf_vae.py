@@ -28,7 +28,6 @@ from torch.distributions import Distribution
 
 from sjedu.vmf_vae import VonMisesFisher, kl_to_uniform, log_normalizer, mean_resultant_length, theory
 from sjedu.vmf_vae.public_code import rejection_cosine
-from sjedu.vmf_vae.samplers import closed_form_cosine
 
 PACKAGES = ("torch", "scipy", "numpy", "power-spherical")
 OURS, POWER = "sjedu", "power_spherical"
@@ -91,7 +90,7 @@ class SVae(Distribution):
 def s_vae(loc: Tensor, kappa: Tensor) -> Tensor:
     """Draw w by rejection (d = 3: closed form), x around e1, and reflect it to μ."""
     if loc.shape[-1] == 3:
-        w = closed_form_cosine(kappa, torch.rand_like(kappa))
+        w = 1 + torch.log1p((1 - torch.rand_like(kappa)) * torch.expm1(-2 * kappa)) / kappa
     else:
         w = rejection_cosine(loc.shape[-1], kappa)
     v = F.normalize(torch.randn_like(loc)[:, 1:], dim=-1)

@@ -158,14 +158,14 @@ class VonMisesFisher(Distribution):
 
     @property
     def variance(self) -> Tensor:
-        """The diagonal of the covariance ``A' μμᵀ + (1 - A² - A')/(d-1) (I - μμᵀ)``."""
+        """The diagonal of the covariance ``A' μμᵀ + (1 - A² - A')/(d-1) (I - μμᵀ)``; once differentiable in κ."""
         along, across = (part[..., None] for part in self._variances())
         squared = self.loc**2
         return along * squared + across * (1 - squared)
 
     @property
     def covariance_matrix(self) -> Tensor:
-        """``A' μμᵀ + (1 - A² - A')/(d-1) (I - μμᵀ)``, (*batch, d, d)."""
+        """``A' μμᵀ + (1 - A² - A')/(d-1) (I - μμᵀ)``, (*batch, d, d); once differentiable in κ."""
         along, across = (part[..., None, None] for part in self._variances())
         outer = self.loc[..., :, None] * self.loc[..., None, :]
         identity = torch.eye(self._dim, dtype=self.loc.dtype, device=self.loc.device)

@@ -10,12 +10,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple, TypeAlias
 
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from sjedu.checks import check_count
 from sjedu.vmf_vae import theory
 
 Number: TypeAlias = int | float
@@ -61,10 +63,12 @@ class TabulatedCosine:
 
         Their mean is off by sd/√size for as long as they are used; `even_cache` is not.
         """
+        check_count("size", size, 0)
         return self.quantile(torch.rand(size, dtype=torch.float64, generator=generator))
 
     def even_cache(self, size: int) -> Float64[Tensor, " n"]:
         """Return w at the quantiles (i + ½)/size."""
+        check_count("size", size, 0)
         return self.quantile((torch.arange(size, dtype=torch.float64) + 0.5) / size)
 
 
@@ -99,8 +103,7 @@ def wood_cosine(
         raise ValueError(
             f"kappa: got {number}; expected a positive number, the proposal is the law itself at 0"
         )
-    if size < 0:
-        raise ValueError(f"size: got {size}; expected at least 0")
+    check_count("size", size, 0)
     m, kept, proposals = dim - 1, [torch.empty(0, dtype=torch.float64)], 0
     while (missing := size - sum(map(len, kept))) > 0:
         count = int(missing / 0.6) + 8
@@ -127,7 +130,14 @@ def closed_form_cosine(kappa: Tensor, u: Float[Tensor, "*n"]) -> Float[Tensor, "
     """Return ``w = 1 + log(u + (1-u) e^(-2κ)) / κ``, d = 3, for κ > 0 and uniform u; differentiable in κ.
 
     κ broadcasts to u's shape. The derivative in κ at fixed u is the implicit one.
+
+    Raises:
+        ValueError: a κ is not positive and finite, or a u not from 0 to 1.
     """
+    if not bool(((kappa > 0) & (kappa < math.inf)).all()):
+        raise ValueError(f"kappa: got {kappa.detach().min()} at the least; expected positive finite numbers")
+    if not bool(((u >= 0) & (u <= 1)).all()):
+        raise ValueError(f"u: got numbers from {u.min()} to {u.max()}; expected from 0 to 1")
     return 1 + torch.log1p((1 - u) * torch.expm1(-2 * kappa)) / kappa
 
 
@@ -145,7 +155,7 @@ def around(
 
     - "projection" (Su): ν is the normalised part of the noise that is orthogonal to μ;
     - "reflection" (Davidson et al.): x around e1, without the noise's first coordinate, reflected to μ. It divides by
-      ``‖e1 - μ‖²``, so μ = e1 is impossible and a μ near it inexact;
+      ``‖e1 - μ‖²``, so that a μ near e1 is inexact; at e1 there is nothing to reflect, and no gradient;
     - "rotation": ν by projection is carried along with μ by ``dν = -⟨ν,dμ⟩ μ``. This is the mean of "projection"
       over the length of the noise and its part along μ, so its variance is the smaller.
 
@@ -166,7 +176,9 @@ def around(
         rest = torch.nn.functional.normalize(noise * (1 - first), dim=-1)
         x = w[..., None] * first + sine * rest
         u = first - loc
-        return x - 2 * u * (u * x).sum(dim=-1, keepdim=True) / u.square().sum(dim=-1, keepdim=True)
+        square = u.square().sum(dim=-1, keepdim=True)
+        square = torch.where(square > 0, square, 1)
+        return x - 2 * u * (u * x).sum(dim=-1, keepdim=True) / square
     if way not in ("projection", "rotation"):
         raise ValueError(f"way: got {way!r}; expected 'projection', 'reflection' or 'rotation'")
     tangent = noise - (noise * loc).sum(dim=-1, keepdim=True) * loc

@@ -21,6 +21,8 @@ import scipy.special
 import sympy as sp
 from jaxtyping import Float64
 
+from sjedu.vmf_vae.bessel import check_dim
+
 Number: TypeAlias = int | float
 Real: TypeAlias = Any  # an mpmath number
 
@@ -144,6 +146,7 @@ def kl_three_ways(dim: int, kappa: Number) -> tuple[Real, Real, Real]:
 
 def kl_small(dim: int, kappa: Number) -> float:
     """Return ``κ²/2d``, the KL for κ much less than d."""
+    check_law(dim, kappa)
     return kappa**2 / (2 * dim)
 
 
@@ -152,6 +155,7 @@ def kl_large(dim: int, kappa: Number) -> float:
 
     The law is then a normal one of variance 1/κ in d - 1 directions, and the KL is log area minus its entropy.
     """
+    _check_positive(dim, kappa)
     return (dim - 1) / 2 * (math.log(kappa) - math.log(2 * math.pi) - 1) + float(log_sphere_area(dim))
 
 
@@ -194,6 +198,8 @@ def ratio_bounds(dim: int, kappa: Number) -> tuple[float, float, float]:
 
 def log_cosine_density(dim: int, kappa: Number, w: Float64[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n"]:
     """Return the log density of w on (-1, 1): ``κw + (d-3)/2 log(1-w²) + log|S^(d-2)| - log Z``."""
+    check_law(dim, kappa)
+    _check_range("w", w, -1, 1, "from -1 to 1")
     with np.errstate(divide="ignore"):
         shape = (dim - 3) / 2 * np.log1p(-(w**2)) if dim != 3 else np.zeros_like(w)
     return np.asarray(kappa * (w - 1) + shape + _log_slice_constant(dim, kappa))
@@ -201,6 +207,8 @@ def log_cosine_density(dim: int, kappa: Number, w: Float64[np.ndarray, "*n"]) ->
 
 def log_angle_density(dim: int, kappa: Number, phi: Float64[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n"]:
     """Return the log density of φ on (0, π): ``κ cos φ + (d-2) log sin φ + log|S^(d-2)| - log Z``; also for d = 2."""
+    check_law(dim, kappa)
+    _check_range("phi", phi, 0, math.pi, "from 0 to π")
     with np.errstate(divide="ignore"):
         shape = (dim - 2) * np.log(np.sin(phi)) if dim > 2 else np.zeros_like(phi)
     return np.asarray(-2 * kappa * np.sin(phi / 2) ** 2 + shape + _log_slice_constant(dim, kappa))
@@ -262,7 +270,12 @@ class AngularGrid:
         self._drift = self._cumulative(weight * (mean_gap - gap)) / self._mass
 
     def ppf(self, u: Float64[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n"]:
-        """Return φ with P(angle < φ) = u: linear between grid points, then one step of Newton's method."""
+        """Return φ with P(angle < φ) = u: linear between grid points, then one step of Newton's method.
+
+        Raises:
+            ValueError: a u is not from 0 to 1.
+        """
+        _check_range("u", u, 0, 1, "from 0 to 1")
         phi = np.interp(u, self.cdf, self.phi)
         density = np.interp(phi, self.phi, self._density) / self._mass
         at = self._interpolated_cdf(phi)
@@ -357,6 +370,7 @@ def naive_gradient(dim: int, kappa: Number) -> float:
     At a fixed Beta variable Z, ``w = (1-(1+b)Z)/(1-(1-b)Z)`` moves by ``dw/dκ = (1-w²) / √(4κ²+m²)`` (see
     `identities`), and ``E[1-w²] = (d-1)A/κ``. What is missing is that κ also decides which Z are accepted.
     """
+    _check_positive(dim, kappa)
     return float((dim - 1) * exact(dim, kappa).ratio / kappa) / math.hypot(2 * kappa, dim - 1)
 
 
@@ -415,7 +429,13 @@ def mutual_information_split(
 
     So a KL of zero leaves no information in z, and the KL bounds the information from above (article, section on KL
     vanishing).
+
+    Raises:
+        ValueError: a row of an argument is no probability.
     """
+    for name, p in (("p_x", p_x), ("p_z_given_x", p_z_given_x), ("q_z", q_z)):
+        _check_range(name, p, 0, 1, "from 0 to 1")
+        _check_range(name, np.asarray(p.sum(axis=-1)), 1 - 1e-6, 1 + 1e-6, "that sum to 1")
     aggregate = p_x @ p_z_given_x
 
     def kl(p: np.ndarray, q: np.ndarray) -> np.ndarray:
@@ -529,18 +549,23 @@ def _directions() -> dict[str, sp.Expr]:
 # ---------------------------------------------------------------- checks
 
 
-def check_dim(dim: int) -> None:
-    """Raise a TypeError if dim is not an int, a ValueError if it is less than 2."""
-    if isinstance(dim, bool) or not isinstance(dim, int):
-        raise TypeError(f"dim: got {dim!r}; expected an int, the dimension of the space around the sphere")
-    if dim < 2:
-        raise ValueError(f"dim: got {dim}; expected at least 2: the sphere S^(dim-1) is a circle there")
-
-
 def check_kappa(kappa: Real) -> None:
     """Raise a ValueError if κ is negative, infinite or NaN."""
     if not 0 <= kappa < math.inf:
         raise ValueError(f"kappa: got {kappa}; expected a finite number of at least 0")
+
+
+def _check_positive(dim: int, kappa: Number) -> None:
+    check_law(dim, kappa)
+    if kappa == 0:
+        raise ValueError(f"kappa: got {kappa}; expected a positive number")
+
+
+def _check_range(name: str, values: np.ndarray, low: Number, high: Number, ends: str) -> None:
+    """Raise a ValueError that names the first value outside, or NaN."""
+    outside = ~((values >= low) & (values <= high))
+    if outside.any():
+        raise ValueError(f"{name}: got {np.asarray(values)[outside].flat[0]}; expected numbers {ends}")
 
 
 def check_law(dim: int, kappa: Real) -> None:

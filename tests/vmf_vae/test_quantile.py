@@ -137,3 +137,21 @@ def test_in_parts_it_is_the_same_to_the_last_bit(samples, monkeypatch):
     assert max(sizes) * min(samples, quantile.COLUMNS) <= 1000
     assert torch.equal(parts.phi, whole.phi)
     assert torch.equal(parts.by_kappa, whole.by_kappa)
+
+
+@pytest.mark.parametrize("dim", sorted(quantile.ACCURACY))
+def test_the_accuracy_is_the_stated_one(dim):
+    *stated, of_derivative = quantile.ACCURACY[dim]
+    kappa = np.geomspace(1e-3, 1e6, 300)
+    for reach, most in zip((3, 4, 6), stated, strict=True):
+        scores = np.linspace(-reach, reach, 121)
+        y = torch.from_numpy(scores)[:, None].repeat(1, len(kappa))
+        found = angles(dim, torch.from_numpy(kappa), y, with_derivative=reach == 3)
+        error = np.abs(found.phi.numpy().T / angle_quantile(dim, kappa, scores) - 1).max()
+        assert most / 5 < error < most
+        if reach == 3:
+            step = 1e-4
+            ends = (angle_quantile(dim, kappa * (1 + sign * step), scores) for sign in (1, -1))
+            slope = np.subtract(*ends) / (2 * step * kappa[:, None])
+            size = np.abs(slope).max(axis=1, keepdims=True)
+            assert (np.abs(found.by_kappa.numpy().T - slope) / size).max() < of_derivative

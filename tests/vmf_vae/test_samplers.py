@@ -103,3 +103,26 @@ def test_bad_input_is_named():
         samplers.wood_cosine(3, torch.tensor(0.0, dtype=f64), 5)
     with pytest.raises(ValueError, match="size: got -1"):
         samplers.wood_cosine(3, torch.tensor(1.0, dtype=f64), -1)
+
+
+def test_more_bad_input_is_named():
+    table = samplers.TabulatedCosine(3, 1.0, 1e-3)
+    for method in (table.cache, table.even_cache):
+        with pytest.raises(ValueError, match="size: got -1; expected at least 0"):
+            method(-1)
+    half = torch.tensor([0.5], dtype=f64)
+    for kappa in (0.0, -1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match=r"kappa: got .*; expected positive finite numbers"):
+            samplers.closed_form_cosine(torch.tensor(kappa, dtype=f64), half)
+    with pytest.raises(ValueError, match=r"u: got numbers from .* to .*; expected from 0 to 1"):
+        samplers.closed_form_cosine(torch.tensor(1.0, dtype=f64), 3 * half)
+
+
+def test_a_reflection_at_the_pole_itself_is_none():
+    pole = torch.eye(3, dtype=f64)[:1].requires_grad_()
+    w, noise = torch.tensor([0.3], dtype=f64), torch.randn(1, 3, dtype=f64, generator=generator())
+    x = samplers.around(w, pole, noise, "reflection")
+    assert float(x.norm()) == pytest.approx(1)
+    assert float(x[0, 0].detach()) == pytest.approx(0.3)
+    x.sum().backward()
+    assert pole.grad.isfinite().all()

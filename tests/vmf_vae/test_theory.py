@@ -217,3 +217,27 @@ def test_bad_input_is_named(function):
         theory.AngularGrid(3, 1.0, points=2)
     with pytest.raises(ValueError, match=r"kappa: got 2000.0; expected a number in \(0, 1000\]"):
         theory.kl_three_ways(3, 2000.0)
+
+
+def test_more_bad_input_is_named():
+    point, quarter = np.array([2.0]), np.array([0.25, 0.25])
+    cases = [
+        (lambda: theory.log_cosine_density(1, 1.0, point / 4), "dim: got 1"),
+        (lambda: theory.log_cosine_density(3, 1.0, point), r"w: got 2\.0; expected numbers from -1 to 1"),
+        (lambda: theory.log_angle_density(3, 1.0, 2 * point), r"phi: got 4\.0; expected numbers from 0 to π"),
+        (lambda: theory.kl_small(0, 1.0), "dim: got 0"),
+        (lambda: theory.kl_large(3, 0.0), r"kappa: got 0\.0; expected a positive number"),
+        (lambda: theory.naive_gradient(3, 0.0), r"kappa: got 0\.0; expected a positive number"),
+        (lambda: theory.AngularGrid(3, 1.0).ppf(point), r"u: got 2\.0; expected numbers from 0 to 1"),
+        (
+            lambda: theory.mutual_information_split(quarter, np.eye(2), 2 * quarter),
+            r"p_x: got 0\.5; .* sum to 1",
+        ),
+        (
+            lambda: theory.mutual_information_split(2 * quarter, -np.eye(2), 2 * quarter),
+            "p_z_given_x: got -1",
+        ),
+    ]
+    for call, message in cases:
+        with pytest.raises(ValueError, match=message):
+            call()
