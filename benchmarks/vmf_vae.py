@@ -1,9 +1,10 @@
 """Our von Mises-Fisher beside the peers': how right each is over the grid, and how fast it draws.
 
-Two workloads: *batch* is a training step, which makes a distribution of 128 directions with a κ of their own each,
-draws from it once, and takes the gradients in the directions and in κ; *many* is a large sample of one law. Times are
-microseconds a sample; ratios are to ours, above 1 is slower than ours. The error of a sampler is the distance of the
-mean of w = ⟨μ, x⟩ from A, in standard errors of the sample and, where it is large, as a plain number.
+Three workloads: *batch* is a training step, which makes a distribution of 128 directions with a κ of their own each,
+draws from it once, and takes the gradients in the directions and in κ; *many* is a large sample of one law; *both* is a
+training step with 100 samples of each direction. Times are microseconds a sample; ratios are to ours, above 1 is slower
+than ours. The error of a sampler is the distance of the mean of w = ⟨μ, x⟩ from A, in standard errors of the sample and,
+where it is large, as a plain number; that of its gradient in κ the distance of its mean from A'.
 """
 
 from __future__ import annotations
@@ -26,8 +27,16 @@ from harness import RESULTS, Times, keep_freed_memory, provenance, write
 from torch import Tensor
 from torch.distributions import Distribution
 
-from sjedu.vmf_vae import VonMisesFisher, kl_to_uniform, log_normalizer, mean_resultant_length, theory
+from sjedu.vmf_vae import (
+    VonMisesFisher,
+    kl_to_uniform,
+    log_normalizer,
+    mean_resultant_length,
+    quantile,
+    theory,
+)
 from sjedu.vmf_vae.public_code import rejection_cosine
+from sjedu.vmf_vae.samplers import TabulatedCosine, around, closed_form_cosine, wood_cosine
 
 PACKAGES = ("torch", "scipy", "numpy", "power-spherical")
 OURS, POWER = "sjedu", "power_spherical"
@@ -42,9 +51,13 @@ class Settings:
     kappa: float = 20.0
     """Concentration of "many"; in "batch" they are spread around it."""
     batch: int = 128
-    """Directions in "batch"."""
+    """Directions in "batch" and "both"."""
     many: int = 10_000
     """Samples in "many"."""
+    each: int = 100
+    """Samples of each direction in "both"."""
+    step: float = 1e-6
+    """Of Su's table; the article's 1e-7 takes ten times the memory and the time to build."""
     grid_dims: tuple[int, ...] = (2, 3, 4, 16, 64, 256, 1024, 4096)
     """Dimensions at which functions are compared with 60 digits."""
     grid_kappas: tuple[float, ...] = (1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6)
@@ -82,9 +95,11 @@ class SVae(Distribution):
         super().__init__(kappa.shape, loc.shape[-1:], validate_args=False)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        """Draw once for each direction, or a sample of a single one."""
-        size = tuple(sample_shape) or tuple(self.kappa.shape)
-        return s_vae(self.loc.expand(*size, -1), self.kappa.expand(size).contiguous())
+        """Draw so many times for each direction."""
+        size = (*sample_shape, *self.kappa.shape)
+        dim = self.loc.shape[-1]
+        x = s_vae(self.loc.expand(*size, dim).reshape(-1, dim), self.kappa.expand(size).reshape(-1))
+        return x.reshape(*size, dim)
 
 
 def s_vae(loc: Tensor, kappa: Tensor) -> Tensor:
@@ -111,21 +126,42 @@ def samplers(workload: str, dim: int, settings: Settings) -> list[Contestant]:
     if workload == "many":
         loc, kappa = loc[0], torch.tensor(settings.kappa)
         size, shape = settings.many, (settings.many,)
-    laws: dict[str, Callable[[Tensor, Tensor], Distribution]] = {
-        OURS: partial(VonMisesFisher, validate_args=False),
-        "s-vae's method": SVae,
-        **power_spherical(),
-    }
-    draw = training_step if workload == "batch" else large_sample
+    elif workload == "both":
+        size, shape = settings.each * settings.batch, (settings.each,)
+    draw = large_sample if workload == "many" else training_step
     entries = [
         Contestant(name, size, draw(law, loc, kappa, shape), exact=name != POWER)
-        for name, law in laws.items()
+        for name, law in laws().items()
     ]
     if workload == "many":
+        entries += lesson_samplers(loc.double(), settings)
         few = max(10, min(settings.many, 20_000 // dim**2 * 10, 2000))
         law = scipy.stats.vonmises_fisher(loc.double().numpy() / float(loc.double().norm()), settings.kappa)
         entries.append(Contestant("scipy", few, lambda: torch.from_numpy(law.rvs(few))))
     return entries
+
+
+def laws() -> dict[str, Callable[[Tensor, Tensor], Distribution]]:
+    """Return the laws that have gradients."""
+    ours = partial(VonMisesFisher, validate_args=False)
+    return {OURS: ours, "s-vae's method": SVae, **power_spherical()}
+
+
+def lesson_samplers(loc: Tensor, settings: Settings) -> list[Contestant]:
+    """Return the samplers that the lesson compares, in float64; Su's table is built beforehand, see `build`."""
+    dim, n, kappa = len(loc), settings.many, torch.tensor(settings.kappa, dtype=torch.float64)
+    table = TabulatedCosine(dim, settings.kappa, settings.step)
+    cosines: dict[str, Callable[[], Tensor]] = {
+        "Su's table": lambda: table.cache(n),
+        "Wood's rejection": lambda: wood_cosine(dim, kappa, n).w,
+    }
+    if dim == 3:
+        cosines["closed form"] = lambda: closed_form_cosine(kappa, torch.rand(n, dtype=torch.float64))
+
+    def draw(cosine: Callable[[], Tensor]) -> Tensor:
+        return around(cosine(), loc.expand(n, dim), torch.randn(n, dim, dtype=torch.float64))
+
+    return [Contestant(name, n, partial(draw, cosine)) for name, cosine in cosines.items()]
 
 
 def training_step(
@@ -170,7 +206,7 @@ def speed(workload: str, dim: int, settings: Settings) -> list[dict[str, Any]]:
             "dim": dim,
             "name": c.name,
             "microseconds": 1e3 * times.milliseconds(i) / c.size,
-            "ratio_to_ours": times.ratio(i, to=0) * entries[0].size / c.size,
+            "ratio_to_ours": times.milliseconds(i) / times.milliseconds(0) * entries[0].size / c.size,
         }
         for i, c in enumerate(entries)
     ]
@@ -197,6 +233,46 @@ def law(dim: int, settings: Settings) -> list[dict[str, Any]]:
                     "standard_errors": (mean - float(exact.ratio)) / error,
                 }
             )
+    return rows
+
+
+def build(dim: int, settings: Settings) -> list[dict[str, Any]]:
+    """Return how long the tables take that are made once for a law, in milliseconds."""
+
+    def ours() -> None:
+        quantile._made_table.cache_clear()
+        quantile._made_table(dim, torch.device("cpu"))
+
+    calls = {OURS: ours, "Su's table": lambda: TabulatedCosine(dim, settings.kappa, settings.step)}
+    times = Times(list(calls.values()), min(3, settings.rounds), settings.seconds)
+    return [
+        {"kind": "build", "dim": dim, "name": name, "milliseconds": times.milliseconds(i)}
+        for i, name in enumerate(calls)
+    ]
+
+
+def gradient(dim: int, settings: Settings) -> list[dict[str, Any]]:
+    """Return how far the mean gradient of w in κ is from A', and how far samples around ±e1 are off the sphere."""
+    n, exact = 2 * settings.many, theory.exact(dim, settings.kappa)
+    poles = torch.eye(dim)[:1].repeat(4, 1) * torch.tensor([1.0, -1, 1, -1])[:, None]
+    poles[2:, 1] = 1e-5
+    rows = []
+    for name, law in laws().items():
+        loc, kappa = torch.eye(dim)[-1:].expand(n, dim), torch.full((n,), settings.kappa, requires_grad=True)
+        (slope,) = torch.autograd.grad((law(loc, kappa).rsample() * loc).sum(), kappa)
+        x = law(poles, torch.full((4,), settings.kappa)).rsample((1000,))
+        error, wanted = float(slope.std()) / math.sqrt(n), float(exact.slope)
+        rows.append(
+            {
+                "kind": "gradient",
+                "dim": dim,
+                "name": name,
+                "mean": float(slope.mean()),
+                "exact": None if name == POWER else wanted,
+                "standard_errors": None if name == POWER else (float(slope.mean()) - wanted) / error,
+                "off_the_sphere": float((x.norm(dim=-1) - 1).abs().max()),
+            }
+        )
     return rows
 
 
@@ -271,6 +347,7 @@ def main(settings: Settings) -> None:
     output = settings.output
     if settings.quick:
         settings.dims, settings.batch, settings.many = (3, 10), 8, 200
+        settings.each, settings.step = 5, 1e-4
         settings.grid_dims, settings.grid_kappas = (2, 1024), (1e-3, 10.0)
         settings.rounds, settings.seconds = 1, 1e-3
     elif output is None:
@@ -280,7 +357,8 @@ def main(settings: Settings) -> None:
         warnings.simplefilter("ignore")
         for dim in settings.dims:
             groups.append(law(dim, settings))
-            groups += [speed(workload, dim, settings) for workload in ("batch", "many")]
+            groups += [gradient(dim, settings), build(dim, settings)]
+            groups += [speed(workload, dim, settings) for workload in ("batch", "many", "both")]
     for group in groups:
         print(table(group), end="\n\n", flush=True)
     if output is not None:

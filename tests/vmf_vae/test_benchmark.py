@@ -19,13 +19,14 @@ def test_vmf_vae_measures_every_contestant(tmp_path):
     assert {"date", "versions", "instructions", "settings"} == set(found["provenance"])
     rows = found["rows"]
     speed = [row for row in rows if row["kind"] == "speed"]
-    assert {row["workload"] for row in speed} == {"batch", "many"}
-    assert {"sjedu", "s-vae's method", "scipy"} <= {row["name"] for row in speed}
+    assert {row["workload"] for row in speed} == {"batch", "many", "both"}
+    everybody = {"sjedu", "s-vae's method", "scipy", "Su's table", "Wood's rejection", "closed form"}
+    assert everybody <= {row["name"] for row in speed}
     assert all(row["microseconds"] > 0 for row in speed)
     assert all(row["ratio_to_ours"] == 1 for row in speed if row["name"] == "sjedu")
     for row in rows:
         if row["kind"] == "accuracy" and row["name"] == "sjedu":
             assert row["within_1e-10"] == row["cells"]
-        if row["kind"] == "law" and row["name"] == "sjedu":
+        if row["kind"] in ("law", "gradient") and row["name"] == "sjedu":
             assert abs(row["standard_errors"]) < 5
     assert any(row["not_finite"] for row in rows if row["kind"] == "accuracy" and row["name"] != "sjedu")
