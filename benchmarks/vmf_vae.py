@@ -2,9 +2,9 @@
 
 Three workloads: *batch* is a training step, which makes a distribution of 128 directions with a κ of their own each,
 draws from it once, and takes the gradients in the directions and in κ; *many* is a large sample of one law; *both* is a
-training step with 100 samples of each direction. Times are microseconds a sample; ratios are to ours, above 1 is slower
-than ours. The error of a sampler is the distance of the mean of w = ⟨μ, x⟩ from A, in standard errors of the sample and,
-where it is large, as a plain number; that of its gradient in κ the distance of its mean from A'.
+training step with 100 samples of each direction. Times are microseconds a sample; ratios are to ours, above 1 is
+slower than ours. The error of a sampler is the distance of the mean of w = ⟨μ, x⟩ from A, in standard errors of the
+sample and, where it is large, as a plain number; that of its gradient in κ the distance of its mean from A'.
 """
 
 from __future__ import annotations
