@@ -365,7 +365,7 @@ def collapse(records: Sequence[Record]) -> Measured:
         )
     )
     longer = "gaussian-d4-steps1440"
-    curves = [record.curves["kl"] for record in _runs(records, "collapse", longer)]
+    curves = [record.curve("kl")[1] for record in _runs(records, "collapse", longer)]
     least = max(min(curve[: len(curve) // 2]) for curve in curves)
     most = max(max(curve[len(curve) // 4 :]) for curve in curves)
     weak = gap["vmf-d4-k1"].mean

@@ -134,7 +134,8 @@ def test_the_collapse_is_judged_by_its_worst_seed():
     for second, verdict in ((good, YES), (bad, NO)):
         gaussian = seeds("collapse-gaussian-d4", good, second)
         longer = seeds("collapse-gaussian-d4-steps1440", good, good)
-        longer = [dataclasses.replace(run, curves={"kl": [0.06, 0.002, 0.05, 0.01]}) for run in longer]
+        curves = {"step": [0, 1, 2, 3], "kl": [0.06, 0.002, 0.05, 0.01]}
+        longer = [dataclasses.replace(run, curves=curves) for run in longer]
         measured = claims.collapse([*gaussian, *longer, *sphere, *weak])
         assert RULES["C4"](measured) == verdict
         assert "to 0.002 nats or less with every seed, then comes back, to 0.05 at most" in measured["why"]
