@@ -47,7 +47,7 @@ def test_digits_are_learnt():
 
 @pytest.mark.parametrize("kappa", [20.0, None])
 def test_half_precision_learns_what_single_precision_does(kappa):
-    numbers = config("cpu", pixels="dynamic", concentration=kappa, steps=150, likelihood_samples=20)
+    numbers = config("cpu", pixels="dynamic", concentration=kappa, steps=60, likelihood_samples=5)
     single, half = (
         train(dataclasses.replace(numbers, precision=precision), progress=False).metrics
         for precision in ("no", "bf16")
