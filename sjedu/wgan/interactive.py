@@ -76,7 +76,7 @@ def critic_explorer_figure() -> tuple[Figure, str]:
     shown = ("clip:0.01", "spectral", "gp:10", "lp:10", "c_transform", "soft_c_transform:0.1")
     names = list(record.config["critics"])
     exact = record.metrics["exact"]["mean"]
-    fig, axes = figure(8.6, 2.3, rows=1, cols=len(shown))
+    fig, axes = figure(8.6, 1.9, rows=1, cols=len(shown))
     for ax, name in zip(axes, shown, strict=True):
         ax.imshow(heights[-1, names.index(name)], extent=_EXTENT, origin="lower", cmap=DIVERGING)
         _ring_axes(ax)
