@@ -1,13 +1,12 @@
 """The model: against the slow oracle, against Transformers, and what its masks and its cache promise."""
 
-import importlib
 import inspect
-import sys
 
 import numpy as np
 import pytest
 import torch
 from tiny_roformer import SIZES, loud, make_config, make_encoder, make_model, token_ids
+from unchecked import unchecked
 
 from sjedu.roformer import (
     Cache,
@@ -165,17 +164,9 @@ def test_a_cache_can_be_repeated_for_several_samples():
 
 @pytest.fixture(scope="module")
 def plain():
-    """The room without the shape checks of the root conftest.py, into which torch.compile cannot look."""
-    checked = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "sjedu"}
-    finders = sys.meta_path[:]
-    sys.meta_path[:] = [f for f in finders if not type(f).__module__.startswith("jaxtyping")]
-    try:
-        return importlib.import_module("sjedu.roformer")
-    finally:
-        sys.meta_path[:] = finders
-        for name in [name for name in sys.modules if name.partition(".")[0] == "sjedu"]:
-            del sys.modules[name]
-        sys.modules.update(checked)
+    """The room without shape checks, into which torch.compile cannot look."""
+    with unchecked("sjedu.roformer") as room:
+        return room
 
 
 def test_a_compiled_model_says_the_same(plain):

@@ -1,8 +1,6 @@
 import copy
-import importlib
 import math
 import shutil
-import sys
 
 import numpy as np
 import pytest
@@ -10,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from unchecked import unchecked
 
 from sjedu.rope_2d import kernels, theory
 from sjedu.rope_2d.rotary import (
@@ -415,17 +414,9 @@ compiles = pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile
 
 @pytest.fixture(scope="module")
 def plain():
-    """The room without the shape checks of conftest.py, into which torch.compile cannot look."""
-    checked = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "sjedu"}
-    finders = sys.meta_path[:]
-    sys.meta_path[:] = [f for f in finders if not type(f).__module__.startswith("jaxtyping")]
-    try:
-        return importlib.import_module("sjedu.rope_2d.rotary")
-    finally:
-        sys.meta_path[:] = finders
-        for name in [name for name in sys.modules if name.partition(".")[0] == "sjedu"]:
-            del sys.modules[name]
-        sys.modules.update(checked)
+    """The room without shape checks, into which torch.compile cannot look."""
+    with unchecked("sjedu.rope_2d.rotary") as room:
+        return room
 
 
 @compiles

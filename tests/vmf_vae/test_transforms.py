@@ -1,13 +1,11 @@
 """The law under torch.func and torch.compile: the same values and gradients, without a break in the graph."""
 
-import importlib
-import sys
-
 import pytest
 import torch
 import torch.nn.functional as F
 from torch.distributions import Distribution, kl_divergence
 from torch.func import grad, hessian, jacfwd, jacrev, jvp, vmap
+from unchecked import unchecked
 
 from sjedu.vmf_vae import VonMisesFisher, cosine_variance, mean_resultant_length
 
@@ -123,17 +121,9 @@ def test_what_samples_cannot_do_is_refused():
 
 @pytest.fixture(scope="module")
 def plain():
-    """The room without the shape checks of the root conftest.py, into which torch.compile cannot look."""
-    checked = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "sjedu"}
-    finders = sys.meta_path[:]
-    sys.meta_path[:] = [f for f in finders if not type(f).__module__.startswith("jaxtyping")]
-    try:
-        yield importlib.import_module("sjedu.vmf_vae.vae")
-    finally:
-        sys.meta_path[:] = finders
-        for name in [name for name in sys.modules if name.partition(".")[0] == "sjedu"]:
-            del sys.modules[name]
-        sys.modules.update(checked)
+    """The room without shape checks, into which torch.compile cannot look."""
+    with unchecked("sjedu.vmf_vae.vae") as room:
+        yield room
 
 
 @pytest.fixture(autouse=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import sys
 
 import numpy as np
 import pytest
 import torch
+from unchecked import unchecked
 
 X = np.zeros((4, 2))
 C, F = torch.zeros(3, 4), torch.zeros(3)
@@ -16,18 +16,8 @@ C, F = torch.zeros(3, 4), torch.zeros(3)
 @pytest.fixture(scope="module")
 def room():
     """The room as a reader imports it, without the checks of annotations."""
-    package = importlib.import_module("sjedu.wgan")
-    kept = {name: sys.modules.pop(name) for name in list(sys.modules) if name.startswith("sjedu.wgan")}
-    finders = list(sys.meta_path)
-    sys.meta_path[:] = [each for each in finders if "jaxtyping" not in type(each).__module__]
-    try:
-        yield importlib.import_module("sjedu.wgan")
-    finally:
-        sys.meta_path[:] = finders
-        for name in [name for name in sys.modules if name.startswith("sjedu.wgan")]:
-            del sys.modules[name]
-        sys.modules.update(kept)
-        sys.modules["sjedu"].wgan = package
+    with unchecked("sjedu.wgan") as package:
+        yield package
 
 
 CASES = {
