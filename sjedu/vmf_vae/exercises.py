@@ -182,7 +182,7 @@ def _kl_rises(answer: Answer) -> None:
 
 
 def _kl_everywhere(answer: Answer) -> None:
-    for d, kappa in _scattered(40, (2, 1000), (1e-2, 100)):
+    for d, kappa in _scattered(40, (2, 1000), (1e-2, 100.0)):
         found, wanted = _number(answer(d, kappa), "the KL"), float(bessel.kl_to_uniform(d, kappa))
         expect(
             abs(found - wanted) <= 1e-8 * wanted,

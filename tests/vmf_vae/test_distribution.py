@@ -482,15 +482,11 @@ def test_devices_are_those_of_the_arguments_not_the_default():
     with pytest.raises(ValueError, match="concentration: got device cpu; expected loc's, meta"):
         VonMisesFisher(torch.empty(4, device="meta"), torch.tensor(1.0), validate_args=False)
     loc, kappa = direction(3, 7), torch.tensor([1.5, 20.0, 3.0], dtype=f64)
-    previous = torch.get_default_device()
-    torch.set_default_device("meta")
-    try:
+    with torch.device("meta"):  # as torch.set_default_device, but it leaves nothing behind
         for k in (kappa, kappa[0]):
             p = VonMisesFisher(loc, k)
             values = p.sample(), p.log_prob(loc), p.entropy(), p.mean, p.variance, kl_divergence(p, p)
             assert {v.device.type for v in values} == {"cpu"}
-    finally:
-        torch.set_default_device(previous)
 
 
 def test_what_is_set_is_what_is_used():

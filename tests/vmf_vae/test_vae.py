@@ -171,7 +171,7 @@ def test_a_latent_that_cannot_be_is_refused(arguments, message):
 @pytest.mark.parametrize("start", [1e-9, 0.5, 20.0, 1000.0, 1e6])
 def test_any_concentration_can_be_the_first(start):
     latent = SphereLatent(8, 5, None, start=start)
-    assert float(latent(torch.zeros(1, 8)).concentration) == pytest.approx(start, rel=1e-5)
+    assert latent(torch.zeros(1, 8)).concentration.item() == pytest.approx(start, rel=1e-5)
 
 
 def test_a_plane_needs_a_dimension():
