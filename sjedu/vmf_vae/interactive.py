@@ -23,7 +23,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sjedu.interactive import Labels, Scene, explore, slider, still, toggle
+from sjedu.interactive import Labels, Scene, explore, slider, still
 from sjedu.plotting import COLORS, CYCLE, SEQUENTIAL, Real, figure, mosaic
 from sjedu.vmf_vae import kl_to_uniform
 from sjedu.vmf_vae.decoder import sphere_decoder
@@ -331,8 +331,7 @@ def decode_sphere() -> ipywidgets.VBox:
         decode_sphere_scene(),
         longitude=slider("longitude", -180, 180, 0, 5),
         latitude=slider("latitude", -90, 90, 0, 5),
-        kappa=slider("κ of the draws", 5, 200, 20, 5),
-        noise=toggle("noise", True),
+        noise=slider("noise 1/√κ", 0.0, 0.45, 0.2, 0.05, ".2f"),
     )
 
 
@@ -356,7 +355,7 @@ def decode_sphere_figure() -> tuple[Figure, str]:
 
 
 def decode_sphere_scene() -> Scene:
-    """Draw the state (longitude, latitude, kappa, noise) of `decode_sphere`; without noise a draw is the point."""
+    """Draw the state (longitude, latitude, noise) of `decode_sphere`; without noise a draw is the point."""
     fig, axes = mosaic("ABBB;ACDE", 8.2, 4.2, width_ratios=(3.4, 1, 1, 1), height_ratios=(2.2, 1))
     decoder = sphere_decoder()
     _globe(axes["A"], "codes of the test pictures, by class")
@@ -369,16 +368,17 @@ def decode_sphere_scene() -> Scene:
         pictures.append(axes[name].imshow(np.zeros((8, 8)), cmap="gray", vmin=0, vmax=1))
     u, turn = np.random.default_rng(1).uniform(size=(2, 3)) * np.array([[1.0], [2 * np.pi]])
 
-    def update(longitude: Real, latitude: Real, kappa: Real, noise: bool) -> str:
+    def update(longitude: Real, latitude: Real, noise: Real) -> str:
         center = direction(longitude, latitude)
-        w = closed_form_cosines(kappa, u) if noise else np.ones(3)
+        noisy = noise >= 0.01  # less would not be seen
+        w = closed_form_cosines(1 / noise**2, u) if noisy else np.ones(3)
         points = np.concatenate([center[None], around(center, w, turn)])
         choose(center, points)
         for picture, pixels in zip(pictures, decoder(points), strict=True):
             picture.set_data(pixels)
         near = decoder.labels[decoder.codes @ center > math.cos(math.radians(20))]
         digits = ", ".join(f"{digit} ({(near == digit).sum()})" for digit in np.unique(near)) or "none"
-        draws = f"with κ = {kappa}" if noise else "without noise"
+        draws = f"with κ = {1 / noise**2:.0f}" if noisy else "without noise"
         return (
             f"Longitude {longitude}°, latitude {latitude}°, draws {draws}. Test pictures within 20° by class"
             f" (how many): {digits}."

@@ -83,7 +83,7 @@ def test_a_narrow_law_is_shown_from_near(dim, kappa):
 
 def test_without_noise_the_draws_are_the_point():
     widget = WIDGETS["decode_sphere"]
-    start = {**widget.start, "noise": False}
+    start = {**widget.start, "noise": 0.0}
     assert "draws without noise" in widget.update(**start)
     pictures = [image.get_array() for image in widget.scene.moving if hasattr(image, "get_cmap")][-4:]
     for picture in pictures[1:]:
@@ -99,7 +99,7 @@ def test_the_landscape_states_the_kl_of_its_point():
 
 def test_the_digits_around_a_code_are_counted():
     decoder = interactive.sphere_decoder()
-    said = WIDGETS["decode_sphere"].update(longitude=40, latitude=-30, kappa=20, noise=True)
+    said = WIDGETS["decode_sphere"].update(longitude=40, latitude=-30, noise=0.2)
     near = decoder.labels[decoder.codes @ interactive.direction(40, -30) > math.cos(math.radians(20))]
     counts = [int(n) for n in re.findall(r"\((\d+)\)", said)]
     assert sum(counts) == len(near)

@@ -122,7 +122,7 @@ def test_a_reflection_at_the_pole_itself_is_none():
     pole = torch.eye(3, dtype=f64)[:1].requires_grad_()
     w, noise = torch.tensor([0.3], dtype=f64), torch.randn(1, 3, dtype=f64, generator=generator())
     x = samplers.around(w, pole, noise, "reflection")
-    assert float(x.norm()) == pytest.approx(1)
+    assert x.norm().item() == pytest.approx(1)
     assert float(x[0, 0].detach()) == pytest.approx(0.3)
     x.sum().backward()
     assert pole.grad.isfinite().all()
