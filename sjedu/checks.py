@@ -1,8 +1,9 @@
-"""What a number among the arguments must be."""
+"""What an argument must be: a number in some range, or one of a few names."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from numbers import Integral, Real
 
 
@@ -39,6 +40,16 @@ def check_count(name: str, value: object, least: int = 1) -> None:
         raise TypeError(f"{name}: got {value!r}; expected a whole number, at least {least}")
     if int(value) < least:
         raise ValueError(f"{name}: got {value}; expected at least {least}")
+
+
+def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
+    """Demand one of the choices.
+
+    Raises:
+        ValueError: if it is another; names the argument, the value and the choices.
+    """
+    if value not in choices:
+        raise ValueError(f"{name}: got {value!r}; expected one of {', '.join(map(str, choices))}")
 
 
 def _number(name: str, value: object, expected: str) -> float:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from sjedu.checks import check_count, check_not_negative, check_positive
+from sjedu.checks import check_choice, check_count, check_not_negative, check_positive
 
 
 def test_what_fits_passes():
@@ -38,3 +38,9 @@ def test_zero_is_not_positive_and_halves_are_no_counts():
         check_count("n", 1, least=2)
     with pytest.raises(TypeError, match=r"n: got 2\.5; expected a whole number, at least 1"):
         check_count("n", 2.5)
+
+
+def test_a_choice_is_one_of_the_names():
+    check_choice("kind", "gp", ("gp", "lp"))
+    with pytest.raises(ValueError, match="kind: got 'pg'; expected one of gp, lp"):
+        check_choice("kind", "pg", ("gp", "lp"))

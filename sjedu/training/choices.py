@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from sjedu.checks import check_choice
+
 
 def check_choices(config: Any) -> None:
     """Demand of each field that is annotated with a `Literal` one of its values; for a config's `__post_init__`.
@@ -17,6 +19,5 @@ def check_choices(config: Any) -> None:
         ValueError: for the first field with another value; names the field, the value and the choices.
     """
     for name, hint in get_type_hints(type(config)).items():
-        choices = get_args(hint) if get_origin(hint) is Literal else ()
-        if choices and (value := getattr(config, name)) not in choices:
-            raise ValueError(f"{name}: got {value!r}; expected one of {', '.join(map(str, choices))}")
+        if get_origin(hint) is Literal:
+            check_choice(name, getattr(config, name), get_args(hint))

@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +23,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
-from sjedu.checks import check_count, check_not_negative
+from sjedu.checks import check_choice, check_count, check_not_negative
 from sjedu.vmf_vae.bessel import check_dim
 from sjedu.vmf_vae.distribution import HypersphericalUniform, VonMisesFisher
 from sjedu.vmf_vae.public_code import PublicCodeVonMisesFisher
@@ -63,11 +63,6 @@ def check_kappas(concentration: float | None, floor: float, start: float | None,
             raise ValueError(f"{prefix}start: got {start}; expected more than {prefix}floor, {floor}")
 
 
-def _check_choice(name: str, value: str, choices: Any) -> None:
-    if value not in get_args(choices):
-        raise ValueError(f"{name}: got {value!r}; expected one of {', '.join(get_args(choices))}")
-
-
 class SphereLatent(nn.Module):
     """p(z|x) = vMF(μ(x), κ) on the sphere S^(dim-1) in R^dim; the prior is uniform (article, section vMF-VAE).
 
@@ -97,7 +92,7 @@ class SphereLatent(nn.Module):
         super().__init__()
         check_dim(dim)
         check_kappas(concentration, floor, start)
-        _check_choice("sampler", sampler, Sampler)
+        check_choice("sampler", sampler, get_args(Sampler))
         self.dim, self.fixed, self.floor, self.sampler = dim, concentration, floor, sampler
         self.direction = nn.Linear(width, dim)
         if concentration is None:
@@ -232,7 +227,7 @@ class AutoregressiveDecoder(nn.Module):
 
     def __init__(self, dim: int, hidden: int, code_at: CodeAt = "start") -> None:
         super().__init__()
-        _check_choice("code_at", code_at, CodeAt)
+        check_choice("code_at", code_at, get_args(CodeAt))
         self.code_at = code_at
         self.start = nn.Linear(dim, hidden)
         self.gru = nn.GRU(1 + (dim if code_at == "every step" else 0), hidden, batch_first=True)

@@ -15,11 +15,9 @@ from sjedu.data.images import ImageSet
 from sjedu.frechet import frechet_distance
 from sjedu.wgan import quality
 from sjedu.wgan.clustering import k_means
+from sjedu.wgan.studies import MOST
 from sjedu.wgan.transport import wasserstein_1
 
-#: Pictures of a data set that samples are compared with, at most; centres and nearest neighbours of more are slow to
-#: find.
-MOST = 5_000
 CENTRES = 64  # of k-means, as many as a batch has pictures
 
 

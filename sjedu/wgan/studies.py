@@ -22,7 +22,8 @@ from sjedu.training import Spread
 from sjedu.wgan.clustering import k_means, k_medians
 from sjedu.wgan.transport import transport_loss, wasserstein_1
 
-MOST = 5_000  # pictures of a split; the centres of more are slow to find
+#: Pictures of a split that are looked at, at most; centres and nearest neighbours of more are slow to find.
+MOST = 5_000
 CANVAS = 32  # side of the pictures of the study of pixels
 
 
