@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 
 def check_positive(name: str, value: object) -> None:
@@ -50,6 +51,22 @@ def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
     """
     if value not in choices:
         raise ValueError(f"{name}: got {value!r}; expected one of {', '.join(map(str, choices))}")
+
+
+def check_choices(config: Any) -> None:
+    """Demand of each field that is annotated with a `Literal` one of its values; for a config's `__post_init__`.
+
+    An annotation alone refuses nothing when the program runs.
+
+    Args:
+        config: a dataclass.
+
+    Raises:
+        ValueError: for the first field with another value; names the field, the value and the choices.
+    """
+    for name, hint in get_type_hints(type(config)).items():
+        if get_origin(hint) is Literal:
+            check_choice(name, getattr(config, name), get_args(hint))
 
 
 def _number(name: str, value: object, expected: str) -> float:

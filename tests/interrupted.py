@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sjedu.training import Record
+from sjedu.records import Record
 
 
 def assert_resumes(train, config, folder: Path, owner, name: str, call: int, but=()) -> tuple[Path, Path]:

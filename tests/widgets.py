@@ -42,8 +42,8 @@ from matplotlib.font_manager import findfont
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 
-from sjedu.interactive import Scene, render
-from sjedu.plotting import png
+from sjedu.figures.style import png
+from sjedu.figures.widgets import Scene, render
 
 
 class Widget:

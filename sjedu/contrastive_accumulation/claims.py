@@ -22,9 +22,9 @@ from sjedu.contrastive_accumulation.estimators import compare_estimators
 from sjedu.contrastive_accumulation.losses import info_nce
 from sjedu.contrastive_accumulation.meter import mebibytes, peak_bytes
 from sjedu.contrastive_accumulation.processes import measure as measure_processes
-from sjedu.course import Claim, Verdict, below
-from sjedu.studies import Comparison
-from sjedu.training import Record, lead
+from sjedu.figures import below
+from sjedu.records import Claim, Record, Verdict, lead
+from sjedu.records.comparison import Comparison
 
 Measured: TypeAlias = dict[str, Any]
 Values: TypeAlias = Mapping[str, Any]

@@ -34,7 +34,8 @@ from sjedu.contrastive_accumulation.sentences import (
 )
 from sjedu.contrastive_accumulation.tasks import HalvesTask, Task, ViewsTask
 from sjedu.data import Images, load_images
-from sjedu.training import Record, Run
+from sjedu.records import Record
+from sjedu.training import Run
 
 TaskName: TypeAlias = Literal["halves", "views", "dropout"]
 Method: TypeAlias = Literal["full", "exact", "careless", "naive"]

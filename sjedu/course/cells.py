@@ -6,7 +6,7 @@ from sjedu.course.exercises import Exercise
 from sjedu.course.glossary import TERMS, glossary
 from sjedu.course.lessons import LESSONS, Lesson, Paper
 from sjedu.course.repository import Repository
-from sjedu.course.tables import Table
+from sjedu.figures.tables import Table
 
 _DIFFICULTY = {"easy": "●○○ easy", "medium": "●●○ medium", "hard": "●●● hard"}
 

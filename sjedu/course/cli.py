@@ -17,7 +17,7 @@ import tyro
 
 from sjedu.course.environment import doctor
 from sjedu.course.lessons import LESSONS, lesson
-from sjedu.course.tables import Table
+from sjedu.figures.tables import Table
 
 #: Rooms that lessons stand on and that train something too.
 FOUNDATIONS = ("roformer",)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from sjedu.course.lessons import lesson
-from sjedu.course.tables import Badge, Cell, Table, Tone
+from sjedu.figures.tables import Badge, Cell, Table, Tone
 
 Status: TypeAlias = Literal["ok", "warn", "missing"]
 _TONES: dict[Status, Tone] = {"ok": Tone.GOOD, "warn": Tone.FAIR, "missing": Tone.BAD}

@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from sjedu.course.tables import Badge, Tone
+from sjedu.figures.tables import Badge, Tone
 
 Answer: TypeAlias = Callable[..., Any]
 Difficulty: TypeAlias = Literal["easy", "medium", "hard"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sjedu.course.tables import Table
+from sjedu.figures.tables import Table
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from sjedu.course.lessons import LESSONS, Lesson, lesson
-from sjedu.plotting import COLORS, figure
+from sjedu.figures.style import COLORS, figure
 
 WIDTH, HEIGHT = 2.3, 0.72
 # (column, row) of each lesson: language reads from left to right, what stands alone lies below.

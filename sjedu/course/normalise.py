@@ -29,7 +29,7 @@ _BAR = re.compile(r"\d+%\|.*\d+/\d+ \[")
 def normalise(notebook: NotebookNode) -> NotebookNode:
     """Return the notebook in its stored form; doing it again changes nothing.
 
-    The alt text of a cell's figure, which `sjedu.plotting.show` leaves in the output, is copied to where the
+    The alt text of a cell's figure, which `sjedu.figures.style.show` leaves in the output, is copied to where the
     site's builder looks for it, ``mystnb.image.alt`` of the cell.
 
     Raises:

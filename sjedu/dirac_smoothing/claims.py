@@ -13,13 +13,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import sympy as sp
 
-from sjedu.course import Claim, Verdict, below
 from sjedu.dirac_smoothing import theory
 from sjedu.dirac_smoothing.experiment import Config
 from sjedu.dirac_smoothing.functions import FUNCTIONS, RELU, STEP, PiecewiseLinear
 from sjedu.dirac_smoothing.kernels import Cauchy, Gaussian, Logistic
-from sjedu.studies import Comparison
-from sjedu.training import Record, Spread, lead
+from sjedu.figures import below
+from sjedu.records import Claim, Record, Spread, Verdict, lead
+from sjedu.records.comparison import Comparison
 
 Measured: TypeAlias = dict[str, Any]
 Values: TypeAlias = Mapping[str, Any]

@@ -24,7 +24,8 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR
 from sjedu.data import Images, load_images
 from sjedu.dirac_smoothing.networks import activation, mlp, shufflenet_v2
 from sjedu.dirac_smoothing.tasks import FloorModel, FloorTask, PhysicsTask, PictureTask, Task
-from sjedu.training import Record, Run
+from sjedu.records import Record
+from sjedu.training import Run
 
 TaskName: TypeAlias = Literal["digits", "cifar100", "physics", "floor"]
 

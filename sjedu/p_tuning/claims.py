@@ -16,13 +16,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
-from sjedu.course import Claim, Verdict, below
-from sjedu.course.tables import Table
+from sjedu.figures import below
+from sjedu.figures.tables import Table
 from sjedu.p_tuning import theory
 from sjedu.p_tuning.experiment import METHODS
 from sjedu.p_tuning.prompt import PromptedEmbedding, PromptEncoder, StopGradientEmbedding
 from sjedu.p_tuning.tasks import HUMAN
-from sjedu.training import Record, Spread
+from sjedu.records import Claim, Record, Spread, Verdict
 
 Measured: TypeAlias = dict[str, Any]
 Values: TypeAlias = Mapping[str, Any]

@@ -35,8 +35,9 @@ from sjedu.p_tuning.classifier import ClozeClassifier, HeadClassifier, auxiliary
 from sjedu.p_tuning.prompt import EncoderKind, PromptEncoder, freeze, insert_prompt, trainable, word_table
 from sjedu.p_tuning.tasks import HUMAN, PLACES, VERBALIZER, Dataset, Draw, Labelled, Task, load_task
 from sjedu.p_tuning.template import Filled, Kind, Template, Verbalizer, Vocabulary, plain
+from sjedu.records import Record
 from sjedu.roformer import load_language_model, load_small, load_tokenizer
-from sjedu.training import Record, Run, batch_indices
+from sjedu.training import Run, batch_indices
 
 Objective: TypeAlias = Literal["mlm", "causal"]
 Learns: TypeAlias = Literal["nothing", "head", "prompt", "adapters", "everything"]

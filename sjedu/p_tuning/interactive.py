@@ -17,7 +17,8 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from sjedu.interactive import Labels, Scene, choice, explore, slider, still, toggle
+from sjedu.figures.style import COLORS, figure, mosaic
+from sjedu.figures.widgets import Labels, Scene, choice, explore, slider, still, toggle
 from sjedu.p_tuning import theory
 from sjedu.p_tuning.backbone import Backbone
 from sjedu.p_tuning.classifier import ClozeClassifier
@@ -25,8 +26,7 @@ from sjedu.p_tuning.experiment import METHODS
 from sjedu.p_tuning.paths import PromptPath
 from sjedu.p_tuning.tasks import VERBALIZER
 from sjedu.p_tuning.template import Filled, Kind, Template, Vocabulary
-from sjedu.plotting import COLORS, figure, mosaic
-from sjedu.training import Record, Spread
+from sjedu.records import Record, Spread
 
 Models: TypeAlias = Mapping[Kind, tuple[Backbone, Vocabulary]]
 

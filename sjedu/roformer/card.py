@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sjedu.training import Record
+from sjedu.records import Record
 
 _WHAT = {
     "mlm": "guesses hidden characters (masked language model)",

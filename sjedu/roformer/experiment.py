@@ -37,6 +37,7 @@ from sjedu.data.text import (
     write_review,
 )
 from sjedu.data.text.corpus import Kind
+from sjedu.records import Record
 from sjedu.roformer.card import write_card
 from sjedu.roformer.config import RoFormerConfig
 from sjedu.roformer.masks import causal_mask
@@ -50,7 +51,7 @@ from sjedu.roformer.pretraining import (
 )
 from sjedu.roformer.tokenizer import MASK, Tokenizer
 from sjedu.roformer.weights import save_pretrained
-from sjedu.training import Record, Run
+from sjedu.training import Run
 
 Objective: TypeAlias = Literal["mlm", "causal"]
 

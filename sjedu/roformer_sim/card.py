@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sjedu.records import Record
 from sjedu.roformer.card import facts, table, write_sections
-from sjedu.training import Record
 
 
 def write_card(folder: str | Path, record: Record) -> Path:

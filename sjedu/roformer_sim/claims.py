@@ -14,9 +14,10 @@ from typing import Any, Literal, TypeAlias
 
 import torch
 
-from sjedu.course import Claim, Verdict, below
-from sjedu.course.tables import Table
 from sjedu.data.text import all_questions
+from sjedu.figures import below
+from sjedu.figures.tables import Table
+from sjedu.records import Claim, Record, Spread, Verdict, lead
 from sjedu.roformer import padding_mask, prefix_mask
 from sjedu.roformer_sim import theory
 from sjedu.roformer_sim.evaluation import (
@@ -31,7 +32,6 @@ from sjedu.roformer_sim.evaluation import (
 )
 from sjedu.roformer_sim.model import RoFormerSim
 from sjedu.roformer_sim.pairs import distinct_statements
-from sjedu.training import Record, Spread, lead
 
 Measured: TypeAlias = dict[str, Any]
 Values: TypeAlias = Mapping[str, Any]

@@ -41,6 +41,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from sjedu.contrastive_accumulation import accumulate
 from sjedu.data import DataNotFound
 from sjedu.data.text import all_questions, corpus_characters, load_texts
+from sjedu.records import Record
 from sjedu.roformer import LanguageModel, Pooling, RoFormerConfig, Tokenizer
 from sjedu.roformer import load_small as load_small_roformer
 from sjedu.roformer.experiment import decay_groups
@@ -62,7 +63,7 @@ from sjedu.roformer_sim.mining import jaccard
 from sjedu.roformer_sim.model import RoFormerSim, load_small, unpack
 from sjedu.roformer_sim.pairs import both_orders, distinct_statements, draw, hide, load_corpus
 from sjedu.roformer_sim.whitening import Whitening
-from sjedu.training import Record, Run
+from sjedu.training import Run
 
 #: Any function from a batch to a row for each of its texts.
 Encoder: TypeAlias = Callable[..., Tensor]

@@ -18,15 +18,25 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sjedu.course.tables import Badge, Table, Tone
-from sjedu.interactive import Labels, Scene, choice, explore, explore_html, slider, still, text_line, toggle
-from sjedu.plotting import COLORS, figure
+from sjedu.figures.style import COLORS, figure
+from sjedu.figures.tables import Badge, Table, Tone
+from sjedu.figures.widgets import (
+    Labels,
+    Scene,
+    choice,
+    explore,
+    explore_html,
+    slider,
+    still,
+    text_line,
+    toggle,
+)
+from sjedu.records import Record, Spread
 from sjedu.roformer import RoFormer, RoFormerConfig
 from sjedu.roformer_sim import theory
 from sjedu.roformer_sim.claims import baselines, spread
 from sjedu.roformer_sim.mining import jaccard_matrix
 from sjedu.roformer_sim.model import RoFormerSim, nearest
-from sjedu.training import Record, Spread
 
 # ---------------------------------------------------------------- 1: who sees whom
 

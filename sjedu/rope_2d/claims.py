@@ -13,13 +13,13 @@ import numpy as np
 import scipy.linalg
 import torch
 
-from sjedu.course import Claim, Verdict, at_most, below
+from sjedu.figures import at_most, below
+from sjedu.records import Claim, Record, Verdict, lead
+from sjedu.records.comparison import Comparison
 from sjedu.rope_2d import quaternion, theory
 from sjedu.rope_2d.offsets import distance, mean_logit, min_distance
 from sjedu.rope_2d.rotary import apply_rotary, axial_frequencies
 from sjedu.rope_2d.vision import ENCODINGS
-from sjedu.studies import Comparison
-from sjedu.training import Record, lead
 
 Measured: TypeAlias = dict[str, Any]
 Values: TypeAlias = Mapping[str, Any]

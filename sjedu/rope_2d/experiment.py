@@ -26,10 +26,11 @@ import torch.nn.functional as F
 from torch.optim.lr_scheduler import OneCycleLR
 
 from sjedu.data import Images, load_images
+from sjedu.records import Record
 from sjedu.rope_2d.rotary import weight_decay_groups
 from sjedu.rope_2d.tasks import OFFSETS, SYMBOLS, Arrangement, Batch, PictureTask, SymbolTask
 from sjedu.rope_2d.vision import Encoding, GridTransformer, PatchEmbedding, Readout, SymbolEmbedding
-from sjedu.training import Record, Run
+from sjedu.training import Run
 
 Dataset: TypeAlias = Literal["digits", "mnist", "fashion_mnist", "cifar10", "symbols"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from sjedu.records import Record
 from sjedu.roformer.card import facts, listed, table, write_sections
-from sjedu.training import Record
 
 _WHAT = {
     "mined": "makes sentence vectors and writes paraphrases; it has learnt from mined pairs and seen no label",

@@ -11,13 +11,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from sjedu.course import Claim, Verdict
-from sjedu.course.tables import Table
+from sjedu.figures.tables import Table
+from sjedu.records import Claim, Record, Spread, Verdict, lead
 from sjedu.supervised_similarity.heads import ARTICLE_PARTS
 from sjedu.supervised_similarity.planted import LOSSES, World, learn
 from sjedu.supervised_similarity.tasks import ARTICLE_PAIRS, REAL_SETS, TEST_SETS, TRAIN_SETS, YES_NO_SETS
 from sjedu.supervised_similarity.theory import COSINE_KINDS
-from sjedu.training import Record, Spread, lead
 
 Measured: TypeAlias = dict[str, Any]
 Values: TypeAlias = Mapping[str, Any]

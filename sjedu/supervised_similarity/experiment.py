@@ -30,6 +30,7 @@ import torch
 from torch.optim.lr_scheduler import OneCycleLR
 
 from sjedu.data.text import corpus_characters
+from sjedu.records import Record
 from sjedu.roformer import LanguageModel, RoFormerConfig, Tokenizer
 from sjedu.roformer import load_small as load_pretrained
 from sjedu.roformer_sim import RoFormerSim
@@ -58,7 +59,7 @@ from sjedu.supervised_similarity.tasks import (
     mined_pairs,
     real_set,
 )
-from sjedu.training import Record, Run
+from sjedu.training import Run
 
 Small: TypeAlias = Literal["start", "teacher", "student"]
 

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from sjedu.training.atomic import write_atomically
+from sjedu.atomic import write_atomically
 
 FORMAT = "sjedu.training.checkpoint"
 VERSION = 1

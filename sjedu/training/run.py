@@ -21,9 +21,9 @@ from jaxtyping import Int64
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from sjedu.training import record as records
+from sjedu.records.record import Record, columns, plain
+from sjedu.training import provenance
 from sjedu.training.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
-from sjedu.training.record import Record
 from sjedu.training.seeding import rng_state, seed_everything, set_rng_state
 
 Parts = TypeVarTuple("Parts")
@@ -117,7 +117,7 @@ class Run:
         with ExitStack() as stack:
             self.accelerator = stack.enter_context(_accelerator(self.config.get("precision", "no")))
             self._clock = time.perf_counter()
-            self._commit, self._dirty = records.commit()
+            self._commit, self._dirty = provenance.commit()
             if self._resume:
                 self._load()
             elif self._path is not None and self._path.exists():
@@ -305,12 +305,12 @@ class Run:
                 seed=self.config["seed"],
                 commit=self._commit,
                 dirty=self._dirty,
-                device=records.device_name(self.device, self.processes),
-                versions=records.versions(),
-                date=records.today(),
+                device=provenance.device_name(self.device, self.processes),
+                versions=provenance.versions(),
+                date=provenance.today(),
                 seconds=round(self._seconds(), 3),
-                metrics=records.plain(metrics, "metrics"),
-                curves=records.columns(self.history),
+                metrics=plain(metrics, "metrics"),
+                curves=columns(self.history),
                 data=data,
             )
             self._save()
@@ -428,13 +428,13 @@ def _plain_config(config: Any) -> dict[str, Any]:
         raise TypeError(f"config must be a frozen dataclass, got {config!r}")
     if not config.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         raise TypeError(f"config must be a frozen dataclass, but {type(config).__name__} is not frozen")
-    plain: dict[str, Any] = records.plain(dataclasses.asdict(config), "config")
-    seed = plain.get("seed")
+    fields: dict[str, Any] = plain(dataclasses.asdict(config), "config")
+    seed = fields.get("seed")
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**32:
         raise ValueError(f"config.seed must be an integer between 0 and 2**32 - 1, got {seed!r}")
-    if plain.get("precision", "no") not in ("no", "bf16", "fp16"):
-        raise ValueError(f"config.precision must be 'no', 'bf16' or 'fp16', got {plain['precision']!r}")
-    return plain
+    if fields.get("precision", "no") not in ("no", "bf16", "fp16"):
+        raise ValueError(f"config.precision must be 'no', 'bf16' or 'fp16', got {fields['precision']!r}")
+    return fields
 
 
 @contextmanager

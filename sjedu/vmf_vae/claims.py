@@ -14,9 +14,9 @@ import numpy as np
 import scipy.stats
 import torch
 
-from sjedu.course import Claim, Verdict, about
-from sjedu.studies import Comparison
-from sjedu.training import Record, Spread, lead
+from sjedu.figures import about
+from sjedu.records import Claim, Record, Spread, Verdict, lead
+from sjedu.records.comparison import Comparison
 from sjedu.vmf_vae import HypersphericalUniform, VonMisesFisher, kl_to_uniform
 from sjedu.vmf_vae.public_code import rejection_cosine
 from sjedu.vmf_vae.samplers import TabulatedCosine

@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Float
 from safetensors.numpy import load, save_file
 
+from sjedu.records.record import plain
 from sjedu.training.checkpoint import load_checkpoint
-from sjedu.training.record import plain
 from sjedu.vmf_vae.examples import load_examples
 from sjedu.vmf_vae.experiment import Config, build_model
 

@@ -26,9 +26,10 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from sjedu.checks import check_count, check_not_negative, check_positive
-from sjedu.frechet import frechet_distance
-from sjedu.training import Record, Run, batch_indices, check_choices
+from sjedu.checks import check_choices, check_count, check_not_negative, check_positive
+from sjedu.measures.frechet import frechet_distance
+from sjedu.records import Record
+from sjedu.training import Run, batch_indices
 from sjedu.vmf_vae import quality
 from sjedu.vmf_vae.distribution import VonMisesFisher
 from sjedu.vmf_vae.examples import CIRCLE_NOISE, Dataset, Examples, Pixels, load_examples

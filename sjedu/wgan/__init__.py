@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sjedu.frechet import frechet_distance
+from sjedu.measures.frechet import frechet_distance
 from sjedu.wgan.clustering import clustering_cost, geometric_median, k_means, k_medians
 from sjedu.wgan.constraints import (
     Constraint,

@@ -11,9 +11,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from sjedu.course import Claim, Verdict
-from sjedu.studies import Comparison
-from sjedu.training import Record, Spread, lead
+from sjedu.records import Claim, Record, Spread, Verdict, lead
+from sjedu.records.comparison import Comparison
 from sjedu.wgan import studies, theory
 
 Measured: TypeAlias = dict[str, Any]

@@ -19,9 +19,10 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from sjedu.checks import check_count, check_not_negative, check_positive
+from sjedu.checks import check_choices, check_count, check_not_negative, check_positive
 from sjedu.data import load_images
-from sjedu.training import Record, Run, batch_indices, check_choices
+from sjedu.records import Record
+from sjedu.training import Run, batch_indices
 from sjedu.wgan.constraints import Constraint, WeightClipping, make_constraint, share_at_bound
 from sjedu.wgan.critic import mlp_critic
 from sjedu.wgan.losses import Loss, make_loss

@@ -38,9 +38,10 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
-from sjedu.checks import check_count, check_not_negative, check_positive
+from sjedu.checks import check_choices, check_count, check_not_negative, check_positive
 from sjedu.data import load_images
-from sjedu.training import Record, Run, batch_indices, check_choices
+from sjedu.records import Record
+from sjedu.training import Run, batch_indices
 from sjedu.wgan import critic as networks
 from sjedu.wgan.constraints import make_constraint
 from sjedu.wgan.estimation import StaticConfig, estimate, ring

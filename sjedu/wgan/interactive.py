@@ -20,9 +20,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from PIL import Image
 
-from sjedu.interactive import Labels, Scene, choice, explore, slider, still
-from sjedu.plotting import COLORS, DIVERGING, Real, figure, mosaic
-from sjedu.training import Record, load_records
+from sjedu.figures.style import COLORS, DIVERGING, Real, figure, mosaic
+from sjedu.figures.widgets import Labels, Scene, choice, explore, slider, still
+from sjedu.records import Record, load_records
 from sjedu.wgan import estimation, studies
 from sjedu.wgan.theory import expected_batch_distance
 from sjedu.wgan.transport import wasserstein_1

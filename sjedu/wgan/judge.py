@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sjedu.data import Images, load_images
 from sjedu.data.images import ImageSet
-from sjedu.frechet import frechet_distance
+from sjedu.measures.frechet import frechet_distance
 from sjedu.wgan import quality
 from sjedu.wgan.clustering import k_means
 from sjedu.wgan.studies import MOST

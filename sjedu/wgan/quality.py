@@ -1,6 +1,6 @@
 """How good generated samples are: in a classifier's features, and in pixels.
 
-In features: the Fréchet distance (`sjedu.frechet`), precision and recall (Kynkäänniemi et al., arXiv 1904.06991). The
+In features: the Fréchet distance (`sjedu.measures`), precision and recall (Kynkäänniemi et al., arXiv 1904.06991). The
 classifier is trained here, on a named data set, and is not the Inception network: numbers of different classifiers do
 not compare, and each result says whose features it was measured in. In pixels: the share that is neither dark nor
 bright, and the distance to the data or to the centres of a clustering.

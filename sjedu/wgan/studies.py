@@ -18,7 +18,7 @@ from scipy.spatial.distance import cdist
 from sjedu.checks import check_count, check_not_negative
 from sjedu.data import load_images
 from sjedu.data.images import ImageSet
-from sjedu.training import Spread
+from sjedu.records import Spread
 from sjedu.wgan.clustering import k_means, k_medians
 from sjedu.wgan.transport import transport_loss, wasserstein_1
 

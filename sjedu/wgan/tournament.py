@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sjedu.checks import check_count
+from sjedu.checks import check_choices, check_count
 from sjedu.data import load_images
 from sjedu.data.images import ImageSet
-from sjedu.training import Record, Run, check_choices
+from sjedu.records import Record
+from sjedu.training import Run
 from sjedu.wgan import studies
 
 

@@ -3,10 +3,10 @@ import json
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from sjedu.course.claims import CLAIMS_MIME, Claim, ClaimSheet, Verdict
 from sjedu.course.lessons import lesson
 from sjedu.course.readme import between_markers, claims_path, claims_text, course_table, stored_claims
 from sjedu.course.repository import Repository
+from sjedu.records.claims import CLAIMS_MIME, Claim, ClaimSheet, Verdict
 
 LESSON = lesson("dirac_smoothing")
 CLAIMS = [Claim(f"C{n}", f"claim {n}", "article", "a rule", lambda v: v["verdict"], "1.5") for n in (1, 2)]

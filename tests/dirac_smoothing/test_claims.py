@@ -4,9 +4,8 @@ import math
 
 import pytest
 
-from sjedu.course import ClaimSheet, Verdict
 from sjedu.dirac_smoothing import claims
-from sjedu.training import load_records
+from sjedu.records import ClaimSheet, Verdict, load_records
 
 JUDGES = {claim.id: claim.judge for claim in claims.CLAIMS}
 

@@ -20,7 +20,7 @@ from sjedu.dirac_smoothing.tasks import (
     PictureTask,
     moved_and_mirrored,
 )
-from sjedu.training import Record
+from sjedu.records import Record
 
 
 def config(preset, **numbers):

@@ -3,7 +3,7 @@
 import dataclasses
 
 import numpy as np
-from records import made_up
+from made_up_records import made_up
 
 from sjedu.p_tuning.experiment import Config
 from sjedu.p_tuning.tasks import HUMAN

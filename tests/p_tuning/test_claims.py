@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 from made_up import runs
 
-from sjedu.course import ClaimSheet, Verdict
 from sjedu.p_tuning import claims
 from sjedu.p_tuning.claims import CLAIMS, bag_of_words, interval, paired_lead, scores, summary
 from sjedu.p_tuning.experiment import METHODS, Config
 from sjedu.p_tuning.tasks import embedded_reviews
-from sjedu.training import Spread, load_records
+from sjedu.records import ClaimSheet, Spread, Verdict, load_records
 
 RECORDS = load_records("p_tuning")
 GOOD, FAIR, BAD = Verdict.REPRODUCED, Verdict.PARTLY, Verdict.NOT_REPRODUCED

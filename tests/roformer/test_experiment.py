@@ -10,6 +10,7 @@ from interrupted import assert_resumes
 
 from sjedu.data import DataNotFound
 from sjedu.data.text import TEXT_SETS
+from sjedu.records import Record
 from sjedu.roformer import LanguageModel, load_language_model, load_tokenizer
 from sjedu.roformer import experiment as module
 from sjedu.roformer.experiment import (
@@ -22,7 +23,6 @@ from sjedu.roformer.experiment import (
     train,
     verdict_auc,
 )
-from sjedu.training import Record
 
 SMALL = {"dim": 32, "layers": 2, "heads": 2, "mlp_dim": 64, "embedded": 300, "batch_size": 16}
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from sjedu.records import load_records
 from sjedu.roformer import load_small, weights
 from sjedu.roformer.card import write_card
 from sjedu.roformer.experiment import gap_logits, verdict_auc
-from sjedu.training import load_records
 
 FOLDER = Path(str(resources.files("sjedu.roformer"))) / "small"
 

@@ -3,12 +3,11 @@
 import dataclasses
 
 import pytest
-from records import made_up
+from made_up_records import made_up
 from tiny_sim import make_sim, make_writer
 
-from sjedu.course import ClaimSheet, Verdict
+from sjedu.records import ClaimSheet, Verdict, load_records
 from sjedu.roformer_sim import claims
-from sjedu.training import load_records
 
 
 def record(study, seed, **metrics):

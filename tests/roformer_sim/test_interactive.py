@@ -4,9 +4,9 @@ import pytest
 from tiny_sim import make_sim, make_writer, questions
 from widgets import Widget, WidgetTests
 
-from sjedu.interactive import render
+from sjedu.figures.widgets import render
+from sjedu.records import load_records
 from sjedu.roformer_sim import interactive, theory
-from sjedu.training import load_records
 
 CORPUS = questions(30)
 RECORDS = load_records("roformer_sim")

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from sjedu.data.text import parse_question
+from sjedu.records import load_records
 from sjedu.roformer_sim import load_small
 from sjedu.roformer_sim.card import write_card
 from sjedu.roformer_sim.claims import baselines
 from sjedu.roformer_sim.evaluation import cosines, meaning_of, question_retrieval
 from sjedu.roformer_sim.model import SMALL
-from sjedu.training import load_records
 
 RECORDS = {"sim": "sim-seed0", "student": "student_distil-seed0"}
 

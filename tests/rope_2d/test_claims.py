@@ -8,14 +8,13 @@ import json
 import numpy as np
 import pytest
 import torch
-from records import made_up
+from made_up_records import made_up
 
-from sjedu.course import ClaimSheet, Verdict
+from sjedu.records import ClaimSheet, Verdict, load_records
 from sjedu.rope_2d import claims
 from sjedu.rope_2d.claims import CLAIMS, shift_error, summary
 from sjedu.rope_2d.experiment import PRESETS, Config
 from sjedu.rope_2d.vision import ENCODINGS
-from sjedu.training import load_records
 
 GOOD, FAIR, BAD = Verdict.REPRODUCED, Verdict.PARTLY, Verdict.NOT_REPRODUCED
 

@@ -4,13 +4,12 @@ import dataclasses
 
 import pytest
 
-from sjedu.course import ClaimSheet, Verdict
+from sjedu.records import ClaimSheet, Record, Verdict, load_records
+from sjedu.records.record import plain
 from sjedu.supervised_similarity import claims
 from sjedu.supervised_similarity.experiment import PRESETS
 from sjedu.supervised_similarity.planted import LOSSES
 from sjedu.supervised_similarity.tasks import REAL_SETS, TEST_SETS, TRAIN_SETS
-from sjedu.training import Record, load_records
-from sjedu.training.record import plain
 
 
 def made(study, mean, seed=0, before=0.5, student=None, negation=0.2, **changes):

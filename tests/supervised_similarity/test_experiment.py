@@ -6,11 +6,11 @@ import pytest
 import torch
 from interrupted import assert_resumes
 
+from sjedu.records import Record
 from sjedu.roformer import LanguageModel, RoFormerConfig, load_language_model, save_pretrained
 from sjedu.supervised_similarity import embedded_set, experiment, measures
 from sjedu.supervised_similarity.experiment import PRESETS, Config, load_sets, load_start, train
 from sjedu.supervised_similarity.tasks import ARTICLE_PAIRS, STRICT_SETS, TRAIN_SETS
-from sjedu.training import Record
 
 TINY = dataclasses.replace(PRESETS["quick"], train_size=200, test_size=80, steps=25, batch_size=36)
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from sjedu.training import CheckpointError, atomic, checkpoint
+from sjedu import atomic
+from sjedu.training import CheckpointError, checkpoint
 from sjedu.training.checkpoint import Checkpoint, flatten, load_checkpoint, save_checkpoint, unflatten
 
 CONFIG = {"seed": 0, "learning_rate": 0.1}

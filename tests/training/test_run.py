@@ -174,10 +174,10 @@ def test_a_step_that_overflows_is_skipped_by_the_schedule_too():
 
 
 def test_a_run_resumed_under_another_commit_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr("sjedu.training.record.commit", lambda: ("a" * 40, False))
+    monkeypatch.setattr("sjedu.training.provenance.commit", lambda: ("a" * 40, False))
     with pytest.raises(KeyboardInterrupt):
         train(Config(), tmp_path, before_step=lambda step: signal.raise_signal(signal.SIGINT))
-    monkeypatch.setattr("sjedu.training.record.commit", lambda: ("b" * 40, False))
+    monkeypatch.setattr("sjedu.training.provenance.commit", lambda: ("b" * 40, False))
     record, _ = train(Config(), tmp_path, resume=True)
     assert (record.commit, record.dirty) == ("b" * 40, True)
     assert not train(Config())[0].dirty

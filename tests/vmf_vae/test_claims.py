@@ -3,10 +3,9 @@
 import dataclasses
 
 import pytest
-from records import made_up
+from made_up_records import made_up
 
-from sjedu.course import ClaimSheet, Verdict
-from sjedu.training import Record, load_records
+from sjedu.records import ClaimSheet, Record, Verdict, load_records
 from sjedu.vmf_vae import claims, theory
 from sjedu.vmf_vae.experiment import PRESETS, study
 

@@ -9,8 +9,8 @@ import torch
 from interrupted import assert_resumes
 
 from sjedu.data import Images
+from sjedu.records.record import plain
 from sjedu.training.checkpoint import load_checkpoint
-from sjedu.training.record import plain
 from sjedu.vmf_vae import experiment, kl_to_uniform
 from sjedu.vmf_vae.decoder import export, sphere_decoder
 from sjedu.vmf_vae.examples import baselines, circle_examples, circle_map, load_examples

@@ -6,8 +6,7 @@ import dataclasses
 
 import pytest
 
-from sjedu.course import ClaimSheet, Verdict
-from sjedu.training import load_records
+from sjedu.records import ClaimSheet, Verdict, load_records
 from sjedu.wgan import claims
 
 RULES = {claim.id: claim.judge for claim in claims.CLAIMS}

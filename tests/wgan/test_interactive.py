@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from widgets import Widget, WidgetTests
 
-from sjedu.training import load_records
+from sjedu.records import load_records
 from sjedu.wgan import interactive, studies
 from sjedu.wgan.theory import expected_batch_distance, penalised_optimum
 

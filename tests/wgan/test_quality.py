@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
 from sjedu.data import load_images
-from sjedu.frechet import frechet_distance
+from sjedu.measures.frechet import frechet_distance
 from sjedu.wgan.quality import (
     Classifier,
     distance_to,

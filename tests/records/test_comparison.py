@@ -1,9 +1,9 @@
 """Runs held against each other: grouped by what they compare, in its order, and honest about what is missing."""
 
 import pytest
-from records import made_up
+from made_up_records import made_up
 
-from sjedu.studies import Comparison
+from sjedu.records.comparison import Comparison
 
 SHAPES = Comparison(
     "rope_2d",

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from PIL import Image
 
-from sjedu.interactive import (
+from sjedu.figures.style import figure
+from sjedu.figures.widgets import (
     Labels,
     Scene,
     choice,
@@ -21,7 +22,6 @@ from sjedu.interactive import (
     text_line,
     toggle,
 )
-from sjedu.plotting import figure
 
 
 def wave() -> Scene:

@@ -13,8 +13,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from sjedu import plotting
-from sjedu.plotting import COLORS, CYCLE, figure, mosaic, png, show
+from sjedu.figures import style as plotting
+from sjedu.figures.style import COLORS, CYCLE, figure, mosaic, png, show
 
 
 def drawn() -> Figure:
@@ -47,7 +47,7 @@ def test_the_bytes_do_not_depend_on_the_style_in_use():
 
 def test_pyplot_and_its_backend_are_never_touched():
     script = (
-        "import sys; from sjedu.plotting import figure, png; import sjedu.interactive;"
+        "import sys; from sjedu.figures.style import figure, png; import sjedu.figures.widgets;"
         "fig, ax = figure(); ax.plot([1, 2]); assert png(fig).startswith(b'\\x89PNG');"
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )

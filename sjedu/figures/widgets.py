@@ -27,7 +27,7 @@ from matplotlib.textpath import text_to_path
 from matplotlib.transforms import Affine2D, Transform
 from numpy.typing import NDArray
 
-from sjedu.plotting import COLORS, PIXELS_PER_INCH, Real
+from sjedu.figures.style import COLORS, PIXELS_PER_INCH, Real
 
 __all__ = [
     "Labels",

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sjedu.course.tables import Table
-from sjedu.training import Record, Spread
+from sjedu.figures.tables import Table
+from sjedu.records import Record, Spread
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sjedu.frechet import frechet_distance
+from sjedu.measures.frechet import frechet_distance
 
 SEEDS = st.integers(0, 2**32 - 1)
 

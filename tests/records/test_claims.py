@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sjedu.course.claims import CLAIMS_MIME, Claim, ClaimSheet, Verdict, about, at_most, below
+from sjedu.figures import about, at_most, below
+from sjedu.records import Claim, ClaimSheet, Verdict
+from sjedu.records.claims import CLAIMS_MIME
 
 CLAIMS = (
     Claim("C1", "exact", "article, section 1", "error ≤ 1e-12", lambda v: Verdict.of(v["error"] <= 1e-12)),

@@ -3,7 +3,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from sjedu.course.tables import Badge, Table, Tone
+from sjedu.figures.tables import Badge, Table, Tone
 
 TABLE = Table(
     ["", "名称", "verdict"],

@@ -2,15 +2,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
 
 import numpy as np
 import pytest
 import torch
 
-from sjedu.training import Record, RecordError, load_records
-from sjedu.training import record as records
-from sjedu.training.record import plain
+from sjedu.records import Record, RecordError, load_records
+from sjedu.records.record import plain
 
 RECORD = Record(
     lesson="toy",
@@ -92,48 +90,6 @@ def test_records_of_a_lesson_are_found_in_the_package(tmp_path, monkeypatch):
     dataclasses.replace(RECORD, lesson="other", name="stray").save(tmp_path / "toy" / "recorded")
     with pytest.raises(RecordError, match=r"stray\.json: a record of lesson 'other', not of 'toy'"):
         load_records("toy")
-
-
-def git(folder, *arguments):
-    identity = ["-c", "user.name=A Reader", "-c", "user.email=reader@example.org"]
-    done = subprocess.run(
-        ["git", "-C", folder, *identity, *arguments], check=True, capture_output=True, text=True
-    )
-    return done.stdout.strip()
-
-
-@pytest.fixture
-def clone(tmp_path, monkeypatch):
-    """A clone with one file of the package, which thinks that it lies there."""
-    source = tmp_path / "sjedu" / "training" / "record.py"
-    source.parent.mkdir(parents=True)
-    source.write_text("first")
-    monkeypatch.setattr(records, "__file__", str(source))
-    git(tmp_path, "init", "-q")
-    return tmp_path, source
-
-
-def test_the_commit_of_a_clone(clone):
-    folder, source = clone
-    assert records.commit() == (None, False)  # in a clone, but not of it: somebody's virtual environment
-    git(folder, "add", ".")
-    git(folder, "commit", "-q", "-m", "first")
-    head = git(folder, "rev-parse", "HEAD")
-    assert records.commit() == (head, False)
-    recorded = folder / "sjedu" / "rope_2d" / "recorded" / "run.json"
-    recorded.parent.mkdir(parents=True)
-    recorded.write_text("{}")
-    assert records.commit() == (head, False)  # a result is no change of the code
-    source.write_text("second")
-    assert records.commit() == (head, True)
-
-
-def test_without_git_there_is_no_commit(clone, monkeypatch):
-    folder, _ = clone
-    git(folder, "add", ".")
-    git(folder, "commit", "-q", "-m", "first")
-    monkeypatch.setenv("PATH", "")
-    assert records.commit() == (None, False)
 
 
 def test_an_unknown_lesson_is_named():

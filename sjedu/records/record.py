@@ -5,23 +5,18 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import platform
 import re
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib import resources
-from importlib.metadata import version
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from sjedu.training.atomic import write_atomically
+from sjedu.atomic import write_atomically
 
 SCHEMA = "sjedu.training.record/1"
 
@@ -186,53 +181,3 @@ def columns(history: Sequence[Mapping[str, float | int]]) -> dict[str, list[floa
 
 def _finite(value: float | int | None) -> float | int | None:
     return value if value is not None and math.isfinite(value) else None
-
-
-def device_name(device: torch.device, processes: int = 1) -> str:
-    """What computes, without saying whose it is."""
-    if device.type == "cuda":
-        name = torch.cuda.get_device_name(device)
-    elif device.type == "cpu":
-        threads = torch.get_num_threads()
-        name = f"cpu ({threads} thread{'s' if threads > 1 else ''})"
-    else:
-        name = device.type
-    return name if processes == 1 else f"{processes} × {name}"
-
-
-def versions() -> dict[str, str]:
-    """Of what computes the numbers."""
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "accelerate": version("accelerate"),
-    }
-
-
-def today() -> str:
-    """The date in UTC, ISO 8601."""
-    return datetime.now(UTC).date().isoformat()
-
-
-def commit() -> tuple[str | None, bool]:
-    """The commit of the clone that the package is imported from, and whether its code was changed since.
-
-    Returns:
-        (None, False) where the package is not in a clone, or where there is no git.
-    """
-    # A package in site-packages may lie inside somebody else's clone: it counts only if it is tracked there.
-    if _git("ls-files", "--error-unmatch", "training/record.py") is None:
-        return None, False
-    # Recorded results are products, not causes: writing one does not make the next run's code differ.
-    changes = _git("status", "--porcelain", "--", ".", ":(exclude)*/recorded/*")
-    return _git("rev-parse", "HEAD"), changes != ""
-
-
-def _git(*arguments: str) -> str | None:
-    package = Path(__file__).resolve().parents[1]
-    command = ["git", "-C", str(package), *arguments]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None

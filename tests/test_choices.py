@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 import pytest
 
-from sjedu.training import check_choices
+from sjedu.checks import check_choices
 
 Shape: TypeAlias = Literal["round", "square"]
 

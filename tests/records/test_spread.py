@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from sjedu.training import Spread, lead
+from sjedu.records import Spread, lead
 
 
 def test_a_spread_is_mean_and_standard_error_over_seeds():

@@ -1,6 +1,6 @@
 """Records of runs that nobody made, for tests of what is read from records."""
 
-from sjedu.training import Record
+from sjedu.records import Record
 
 
 def made_up(name, config, metrics, *, lesson="rope_2d", seed=0):

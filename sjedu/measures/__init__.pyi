@@ -1,0 +1,1 @@
+from .frechet import frechet_distance as frechet_distance

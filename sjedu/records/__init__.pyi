@@ -1,0 +1,10 @@
+from .claims import Claim as Claim
+from .claims import ClaimSheet as ClaimSheet
+from .claims import Measurement as Measurement
+from .claims import Verdict as Verdict
+from .comparison import Comparison as Comparison
+from .record import Record as Record
+from .record import RecordError as RecordError
+from .record import load_records as load_records
+from .statistics import Spread as Spread
+from .statistics import lead as lead
