@@ -23,8 +23,9 @@ from sjedu.contrastive_accumulation.losses import info_nce
 from sjedu.contrastive_accumulation.meter import mebibytes, peak_bytes
 from sjedu.contrastive_accumulation.processes import measure as measure_processes
 from sjedu.figures import below
-from sjedu.records import Claim, Record, Verdict, lead
+from sjedu.records import Record, lead
 from sjedu.records.comparison import Comparison
+from sjedu.records.old_claims import Claim, Verdict
 
 Measured: TypeAlias = dict[str, Any]
 Values: TypeAlias = Mapping[str, Any]

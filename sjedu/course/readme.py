@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 from sjedu.course.lessons import LESSONS, Lesson
 from sjedu.course.repository import Repository
 from sjedu.figures.tables import Table
-from sjedu.records.claims import CLAIMS_MIME, Verdict
+from sjedu.records.old_claims import CLAIMS_MIME, Verdict
 
 START = PurePosixPath("notebooks", "00_start_here.ipynb")
 PICTURE = PurePosixPath("docs", "picture.png")

@@ -18,8 +18,9 @@ from sjedu.dirac_smoothing.experiment import Config
 from sjedu.dirac_smoothing.functions import FUNCTIONS, RELU, STEP, PiecewiseLinear
 from sjedu.dirac_smoothing.kernels import Cauchy, Gaussian, Logistic
 from sjedu.figures import below
-from sjedu.records import Claim, Record, Spread, Verdict, lead
+from sjedu.records import Record, Spread, lead
 from sjedu.records.comparison import Comparison
+from sjedu.records.old_claims import Claim, Verdict
 
 Measured: TypeAlias = dict[str, Any]
 Values: TypeAlias = Mapping[str, Any]

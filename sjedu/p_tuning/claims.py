@@ -22,7 +22,8 @@ from sjedu.p_tuning import theory
 from sjedu.p_tuning.experiment import METHODS
 from sjedu.p_tuning.prompt import PromptedEmbedding, PromptEncoder, StopGradientEmbedding
 from sjedu.p_tuning.tasks import HUMAN
-from sjedu.records import Claim, Record, Spread, Verdict
+from sjedu.records import Record, Spread
+from sjedu.records.old_claims import Claim, Verdict
 
 Measured: TypeAlias = dict[str, Any]
 Values: TypeAlias = Mapping[str, Any]

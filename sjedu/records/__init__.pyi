@@ -1,7 +1,3 @@
-from .claims import Claim as Claim
-from .claims import ClaimSheet as ClaimSheet
-from .claims import Measurement as Measurement
-from .claims import Verdict as Verdict
 from .comparison import Comparison as Comparison
 from .record import Record as Record
 from .record import RecordError as RecordError

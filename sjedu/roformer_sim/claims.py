@@ -17,7 +17,8 @@ import torch
 from sjedu.data.text import all_questions
 from sjedu.figures import below
 from sjedu.figures.tables import Table
-from sjedu.records import Claim, Record, Spread, Verdict, lead
+from sjedu.records import Record, Spread, lead
+from sjedu.records.old_claims import Claim, Verdict
 from sjedu.roformer import padding_mask, prefix_mask
 from sjedu.roformer_sim import theory
 from sjedu.roformer_sim.evaluation import (

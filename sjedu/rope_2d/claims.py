@@ -14,8 +14,9 @@ import scipy.linalg
 import torch
 
 from sjedu.figures import at_most, below
-from sjedu.records import Claim, Record, Verdict, lead
+from sjedu.records import Record, lead
 from sjedu.records.comparison import Comparison
+from sjedu.records.old_claims import Claim, Verdict
 from sjedu.rope_2d import quaternion, theory
 from sjedu.rope_2d.offsets import distance, mean_logit, min_distance
 from sjedu.rope_2d.rotary import apply_rotary, axial_frequencies

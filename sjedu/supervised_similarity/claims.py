@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from sjedu.figures.tables import Table
-from sjedu.records import Claim, Record, Spread, Verdict, lead
+from sjedu.records import Record, Spread, lead
+from sjedu.records.old_claims import Claim, Verdict
 from sjedu.supervised_similarity.heads import ARTICLE_PARTS
 from sjedu.supervised_similarity.planted import LOSSES, World, learn
 from sjedu.supervised_similarity.tasks import ARTICLE_PAIRS, REAL_SETS, TEST_SETS, TRAIN_SETS, YES_NO_SETS

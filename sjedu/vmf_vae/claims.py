@@ -15,8 +15,9 @@ import scipy.stats
 import torch
 
 from sjedu.figures import about
-from sjedu.records import Claim, Record, Spread, Verdict, lead
+from sjedu.records import Record, Spread, lead
 from sjedu.records.comparison import Comparison
+from sjedu.records.old_claims import Claim, Verdict
 from sjedu.vmf_vae import HypersphericalUniform, VonMisesFisher, kl_to_uniform
 from sjedu.vmf_vae.public_code import rejection_cosine
 from sjedu.vmf_vae.samplers import TabulatedCosine

@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from sjedu.records import Claim, Record, Spread, Verdict, lead
+from sjedu.records import Record, Spread, lead
 from sjedu.records.comparison import Comparison
+from sjedu.records.old_claims import Claim, Verdict
 from sjedu.wgan import studies, theory
 
 Measured: TypeAlias = dict[str, Any]

@@ -5,7 +5,8 @@ import pytest
 from sjedu.contrastive_accumulation import claims
 from sjedu.contrastive_accumulation.estimators import compare_estimators
 from sjedu.contrastive_accumulation.theory import Comparison
-from sjedu.records import ClaimSheet, Verdict, load_records
+from sjedu.records import load_records
+from sjedu.records.old_claims import ClaimSheet, Verdict
 
 BY_ID = {claim.id: claim for claim in claims.CLAIMS}
 RECORDS = load_records("contrastive_accumulation")

@@ -4,7 +4,7 @@ import pytest
 
 from sjedu.contrastive_accumulation import claims
 from sjedu.contrastive_accumulation.processes import SCHEMES, measure, scheme_loss
-from sjedu.records import Verdict
+from sjedu.records.old_claims import Verdict
 
 
 def test_two_processes_give_what_the_lesson_says():

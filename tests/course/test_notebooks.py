@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from sjedu.course import notebooks
 from sjedu.course.lessons import lesson
 from sjedu.course.notebooks import execute, main, prepared
-from sjedu.records.claims import Claim, ClaimSheet, Verdict
+from sjedu.records.old_claims import Claim, ClaimSheet, Verdict
 
 KINDS = ["header", "setup", "exercise:1.task", "exercise:1.stub", "exercise:1.check", "closing"]
 

@@ -6,7 +6,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from sjedu.course.lessons import lesson
 from sjedu.course.readme import between_markers, claims_path, claims_text, course_table, stored_claims
 from sjedu.course.repository import Repository
-from sjedu.records.claims import CLAIMS_MIME, Claim, ClaimSheet, Verdict
+from sjedu.records.old_claims import CLAIMS_MIME, Claim, ClaimSheet, Verdict
 
 LESSON = lesson("dirac_smoothing")
 CLAIMS = [Claim(f"C{n}", f"claim {n}", "article", "a rule", lambda v: v["verdict"], "1.5") for n in (1, 2)]

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from sjedu.dirac_smoothing import claims
-from sjedu.records import ClaimSheet, Verdict, load_records
+from sjedu.records import load_records
+from sjedu.records.old_claims import ClaimSheet, Verdict
 
 JUDGES = {claim.id: claim.judge for claim in claims.CLAIMS}
 

@@ -13,7 +13,8 @@ from sjedu.p_tuning import claims
 from sjedu.p_tuning.claims import CLAIMS, bag_of_words, interval, paired_lead, scores, summary
 from sjedu.p_tuning.experiment import METHODS, Config
 from sjedu.p_tuning.tasks import embedded_reviews
-from sjedu.records import ClaimSheet, Spread, Verdict, load_records
+from sjedu.records import Spread, load_records
+from sjedu.records.old_claims import ClaimSheet, Verdict
 
 RECORDS = load_records("p_tuning")
 GOOD, FAIR, BAD = Verdict.REPRODUCED, Verdict.PARTLY, Verdict.NOT_REPRODUCED

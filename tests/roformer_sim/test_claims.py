@@ -6,7 +6,8 @@ import pytest
 from made_up_records import made_up
 from tiny_sim import make_sim, make_writer
 
-from sjedu.records import ClaimSheet, Verdict, load_records
+from sjedu.records import load_records
+from sjedu.records.old_claims import ClaimSheet, Verdict
 from sjedu.roformer_sim import claims
 
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 from made_up_records import made_up
 
-from sjedu.records import ClaimSheet, Verdict, load_records
+from sjedu.records import load_records
+from sjedu.records.old_claims import ClaimSheet, Verdict
 from sjedu.rope_2d import claims
 from sjedu.rope_2d.claims import CLAIMS, shift_error, summary
 from sjedu.rope_2d.experiment import PRESETS, Config

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from sjedu.records import ClaimSheet, Record, Verdict, load_records
+from sjedu.records import Record, load_records
+from sjedu.records.old_claims import ClaimSheet, Verdict
 from sjedu.records.record import plain
 from sjedu.supervised_similarity import claims
 from sjedu.supervised_similarity.experiment import PRESETS

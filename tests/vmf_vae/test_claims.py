@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 from made_up_records import made_up
 
-from sjedu.records import ClaimSheet, Record, Verdict, load_records
+from sjedu.records import Record, load_records
+from sjedu.records.old_claims import ClaimSheet, Verdict
 from sjedu.vmf_vae import claims, theory
 from sjedu.vmf_vae.experiment import PRESETS, study
 

@@ -6,7 +6,8 @@ import dataclasses
 
 import pytest
 
-from sjedu.records import ClaimSheet, Verdict, load_records
+from sjedu.records import load_records
+from sjedu.records.old_claims import ClaimSheet, Verdict
 from sjedu.wgan import claims
 
 RULES = {claim.id: claim.judge for claim in claims.CLAIMS}

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sjedu.figures import about, at_most, below
-from sjedu.records import Claim, ClaimSheet, Verdict
-from sjedu.records.claims import CLAIMS_MIME
+from sjedu.records.old_claims import CLAIMS_MIME, Claim, ClaimSheet, Verdict
 
 CLAIMS = (
     Claim("C1", "exact", "article, section 1", "error ≤ 1e-12", lambda v: Verdict.of(v["error"] <= 1e-12)),
