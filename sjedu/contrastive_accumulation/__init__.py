@@ -1,9 +1,5 @@
 """Lesson 7: the exact gradient of a large contrastive batch in little memory (对比学习与梯度累积)."""
 
-from __future__ import annotations
+import lazy_loader
 
-from sjedu.contrastive_accumulation.accumulation import RandomState, accumulate
-from sjedu.contrastive_accumulation.batch_norm import accumulate_batch_norm
-from sjedu.contrastive_accumulation.losses import info_nce
-
-__all__ = ["RandomState", "accumulate", "accumulate_batch_norm", "info_nce"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -4,8 +4,6 @@
 (`notebooks`, `weave`, `normalise`, `readme`, `repository`) are for those who write lessons.
 """
 
-from sjedu.course.environment import doctor, setup
-from sjedu.course.exercises import Exercise, Feedback, WrongAnswer
-from sjedu.course.lessons import LESSONS, Article, Lesson, lesson
+import lazy_loader
 
-__all__ = ["LESSONS", "Article", "Exercise", "Feedback", "Lesson", "WrongAnswer", "doctor", "lesson", "setup"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sjedu.course.exercises import Exercise
-from sjedu.course.glossary import TERMS, glossary
+from sjedu.course.glossary import glossary
 from sjedu.course.lessons import LESSONS, Lesson, Paper
 from sjedu.course.repository import Repository
 from sjedu.figures.tables import Table
@@ -87,10 +87,8 @@ def closing(lesson: Lesson) -> str:
     lines = [f"- the article itself, [《{lesson.article.title_zh}》]({lesson.article.url})"]
     lines += [f"- {_cite(paper)}" for paper in lesson.papers]
     lines += [f"- lesson {each.number}, {each.title}: {each.question}" for each in following]
-    parts = ["## What to read next", "\n".join(lines)]
-    if lesson.room in TERMS:
-        parts += ["## The terms of this lesson", glossary(lesson.room).to_markdown()]
-    return "\n\n".join(parts)
+    terms = glossary(lesson.room).to_markdown()
+    return "\n\n".join(["## What to read next", "\n".join(lines), "## The terms of this lesson", terms])
 
 
 def course_map() -> str:
@@ -100,14 +98,12 @@ def course_map() -> str:
 
 
 def _map_row(lesson: Lesson) -> list[str]:
-    ready = lesson.available
-    name = f"[{lesson.title}]({lesson.notebook.name})" if ready else f"{lesson.title} (in preparation)"
     numbers = {each.room: str(each.number) for each in LESSONS}
     first = [numbers[room] for room in lesson.needs] + [f"({numbers[room]})" for room in lesson.after]
     article = f"[《{lesson.article.title_zh}》]({lesson.article.url})"
     return [
         str(lesson.number),
-        f"{name}<br>{lesson.title_zh}",
+        f"[{lesson.title}]({lesson.notebook.name})<br>{lesson.title_zh}",
         lesson.question,
         ", ".join(first) or "—",
         str(lesson.minutes),

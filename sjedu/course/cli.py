@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import importlib
-import importlib.util
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ from typing import Any
 import tyro
 
 from sjedu.course.environment import doctor
-from sjedu.course.lessons import LESSONS, lesson
+from sjedu.course.lessons import LESSONS, ROOMS
 from sjedu.figures.tables import Table
 
 #: Rooms that lessons stand on and that train something too.
@@ -55,8 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _list(rest: Sequence[str]) -> int:
     _expect_no_more("list", rest)
-    rows = [[str(e.number), e.room, e.title, "ready" if e.available else "in preparation"] for e in LESSONS]
-    print(Table(["", "LESSON", "title", "state"], rows))
+    rows = [[str(each.number), each.room, each.title] for each in LESSONS]
+    print(Table(["", "LESSON", "title"], rows))
     return 0
 
 
@@ -85,25 +84,9 @@ def _train(rest: Sequence[str]) -> int:
 
 
 def _experiment(room: str) -> ModuleType:
-    if room in FOUNDATIONS:
-        return importlib.import_module(f"sjedu.{room}.experiment")
-    known = ", ".join((*(each.room for each in LESSONS if _has_experiment(each.room)), *FOUNDATIONS))
-    try:
-        chosen = lesson(room)
-    except ValueError as error:
-        raise UsageError(
-            f"LESSON: {error}; ready: {known}" if room else f"LESSON is missing; ready: {known}"
-        ) from None
-    if not _has_experiment(room):
-        raise UsageError(f"lesson {chosen.number}, {room}, is in preparation; ready: {known}")
+    if room not in (known := (*ROOMS, *FOUNDATIONS)):
+        raise UsageError(f"LESSON: got {room!r}; expected one of {', '.join(known)}")
     return importlib.import_module(f"sjedu.{room}.experiment")
-
-
-def _has_experiment(room: str) -> bool:
-    try:
-        return importlib.util.find_spec(f"sjedu.{room}.experiment") is not None
-    except ModuleNotFoundError:  # not even the room is there
-        return False
 
 
 def _options(rest: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:

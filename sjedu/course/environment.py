@@ -82,7 +82,7 @@ def setup(room: str | None = None, preset: str = "cpu") -> Setup:
 def _check_preset(room: str | None, preset: str) -> None:
     known = list(importlib.import_module(f"sjedu.{room}.experiment").PRESETS) if room else ["cpu", "gpu"]
     if preset not in known:
-        raise ValueError(f"preset must be one of {', '.join(known)}, got {preset!r}")
+        raise ValueError(f"preset: got {preset!r}; expected one of {', '.join(known)}")
 
 
 @dataclass(frozen=True)

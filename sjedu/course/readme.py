@@ -101,11 +101,11 @@ def course_table(root: Path, repository: Repository) -> str:
 
 
 def _course_row(lesson: Lesson, sheet: dict[str, Any] | None, repository: Repository) -> list[str]:
-    title = f"[{lesson.title}]({lesson.notebook})" if lesson.available else lesson.title
+    title = f"[{lesson.title}]({lesson.notebook})"
     article = f"[《{lesson.article.title_zh}》]({lesson.article.url})"
     counted = Counter(claim["verdict"] for claim in sheet["claims"]) if sheet else {}
     claims = ", ".join(f"{counted[verdict]} {verdict}" for verdict in Verdict if verdict in counted)
-    badges = repository.badges(lesson.notebook) if lesson.available else ""
+    badges = repository.badges(lesson.notebook)
     return [str(lesson.number), title, article, claims or "in preparation", badges]
 
 

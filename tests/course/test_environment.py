@@ -73,11 +73,11 @@ def test_setup_changes_nothing(installed, room):
 
 
 def test_unknown_lesson_and_preset(installed, room):
-    with pytest.raises(ValueError, match="room must be one of wgan"):
+    with pytest.raises(ValueError, match="room: got 'rope'; expected one of wgan"):
         setup("rope")
-    with pytest.raises(ValueError, match="preset must be one of cpu, gpu, got 'tpu'"):
+    with pytest.raises(ValueError, match="preset: got 'tpu'; expected one of cpu, gpu"):
         setup(room, "tpu")
-    with pytest.raises(ValueError, match="preset must be one of cpu, gpu, got 'tpu'"):
+    with pytest.raises(ValueError, match="preset: got 'tpu'; expected one of cpu, gpu"):
         setup(preset="tpu")
 
 

@@ -1,23 +1,19 @@
-import importlib.util
 import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
-from sjedu.course.lessons import LESSONS, lesson
+from sjedu.course.lessons import LESSONS, ROOMS, lesson
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_there_are_eight_in_order():
     assert [each.number for each in LESSONS] == list(range(1, 9))
-    assert [each.room for each in LESSONS] == [
-        "wgan",
-        "p_tuning",
-        "rope_2d",
-        "vmf_vae",
-        "dirac_smoothing",
-        "roformer_sim",
-        "contrastive_accumulation",
-        "supervised_similarity",
-    ]
+    assert [each.room for each in LESSONS] == list(ROOMS)
 
 
 @pytest.mark.parametrize(
@@ -73,16 +69,30 @@ def test_notebook_path():
 
 
 def test_unknown_lesson_lists_the_known():
-    with pytest.raises(ValueError, match=r"room must be one of wgan, p_tuning, .*, got 'rope'"):
+    with pytest.raises(ValueError, match=r"room: got 'rope'; expected one of wgan, p_tuning"):
         lesson("rope")
 
 
-def test_a_room_and_measured_claims_make_a_lesson_available(room, tmp_path):
-    assert lesson(room).available
-    (tmp_path / "rooms" / room / "claims.json").unlink()
-    assert not lesson(room).available
+def test_each_room_tells_of_itself():
+    for each in LESSONS:
+        assert import_module(f"sjedu.{each.room}.about").LESSON is each
 
 
-def test_without_its_room_a_lesson_is_in_preparation(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert not lesson("wgan").available
+def test_no_two_lessons_share_a_place_on_the_map():
+    assert len({each.place for each in LESSONS}) == len(LESSONS)
+
+
+def test_the_course_is_known_without_importing_what_it_teaches():
+    code = "import sys; from sjedu.course import LESSONS; print({'torch', 'sympy', 'matplotlib'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_front_door_costs_nothing_and_every_name_behind_it_is_there(room):
+    door = import_module(f"sjedu.{room}")
+    assert {"train", "PRESETS"} <= set(door.__all__)
+    submodules = {path.stem for path in Path(door.__file__).parent.glob("*.py")}
+    assert submodules.isdisjoint(door.__all__), "a submodule shadows the name once it is imported"
+    for name in door.__all__:
+        assert getattr(door, name) is not None

@@ -1,0 +1,12 @@
+from .environment import doctor as doctor
+from .environment import setup as setup
+from .exercises import Exercise as Exercise
+from .exercises import Feedback as Feedback
+from .exercises import WrongAnswer as WrongAnswer
+from .lessons import LESSONS as LESSONS
+from .lessons import ROOMS as ROOMS
+from .lessons import Article as Article
+from .lessons import Lesson as Lesson
+from .lessons import Paper as Paper
+from .lessons import Term as Term
+from .lessons import lesson as lesson

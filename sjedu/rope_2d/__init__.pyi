@@ -1,0 +1,15 @@
+from .experiment import PRESETS as PRESETS
+from .experiment import train as train
+from .rotary import RotaryEmbedding2D as RotaryEmbedding2D
+from .rotary import apply_rotary as apply_rotary
+from .rotary import axial_frequencies as axial_frequencies
+from .rotary import flattened_frequencies as flattened_frequencies
+from .rotary import grid_positions as grid_positions
+from .rotary import interpolated_positions as interpolated_positions
+from .rotary import mixed_frequencies as mixed_frequencies
+from .rotary import rotation_table as rotation_table
+from .rotary import weight_decay_groups as weight_decay_groups
+from .theory import joint_blocks as joint_blocks
+from .theory import representation as representation
+from .theory import rope_matrix as rope_matrix
+from .theory import rotation as rotation

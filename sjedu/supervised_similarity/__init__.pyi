@@ -1,0 +1,12 @@
+from .experiment import PRESETS as PRESETS
+from .experiment import train as train
+from .heads import ARTICLE_PARTS as ARTICLE_PARTS
+from .heads import Heads as Heads
+from .heads import PairHead as PairHead
+from .heads import concat_features as concat_features
+from .losses import cosent_loss as cosent_loss
+from .losses import cosine_loss as cosine_loss
+from .tasks import PairSet as PairSet
+from .tasks import careless as careless
+from .tasks import embedded_set as embedded_set
+from .tasks import real_set as real_set

@@ -1,0 +1,11 @@
+from .bessel import cosine_variance as cosine_variance
+from .bessel import kappa_for_kl as kappa_for_kl
+from .bessel import kl_to_uniform as kl_to_uniform
+from .bessel import log_normalizer as log_normalizer
+from .bessel import log_peak as log_peak
+from .bessel import log_sphere_area as log_sphere_area
+from .bessel import mean_resultant_length as mean_resultant_length
+from .distribution import HypersphericalUniform as HypersphericalUniform
+from .distribution import VonMisesFisher as VonMisesFisher
+from .experiment import PRESETS as PRESETS
+from .experiment import train as train
