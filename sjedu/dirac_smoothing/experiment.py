@@ -1,6 +1,6 @@
 """The experiment: four tasks, and what a smooth function in the place of a kinked one does for each.
 
-`PRESETS` holds the numbers, `train` the whole loop::
+`PRESETS` holds the numbers, `train` the whole loop with the losses of all tasks::
 
     cpu, deep     digits with an MLP of 2 and of 6 hidden layers: where smoothness hardly matters (C4, C5, C9)
     physics       u'' = -π² sin πx: second derivatives of the network are trained on (C4)
@@ -12,20 +12,23 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR
 
+from sjedu.checks import NonNegativeFloat, PositiveFloat, PositiveInt
 from sjedu.data import Images, load_images
-from sjedu.dirac_smoothing.networks import activation, mlp, shufflenet_v2
-from sjedu.dirac_smoothing.tasks import FloorModel, FloorTask, PhysicsTask, PictureTask, Task
+from sjedu.dirac_smoothing.networks import Activation, activation, mlp, shufflenet_v2
+from sjedu.dirac_smoothing.tasks import Floor, FloorModel, FloorTask, PhysicsTask, PictureTask, Task
 from sjedu.records import Record
-from sjedu.training import Run
+from sjedu.training import Run, batch_indices
 
 TaskName: TypeAlias = Literal["digits", "cifar100", "physics", "floor"]
 
@@ -35,48 +38,48 @@ class Config:
     """All numbers of one run.
 
     Attributes:
-        study: what the run is part of; its record's name begins with it.
+        study: the question that the run helps to answer; its record's name begins with it.
         task: what is learnt.
         activation: of the network, see `networks.ACTIVATIONS`; for the floor, see `tasks.FLOORS`.
-        width: of the smoothing kernel: σ, or 1/t; no matter for "relu".
+        width: of the smoothing kernel: σ, or 1/t; does not matter for "relu".
         learnable: whether that width is learnt, one for each layer.
         seed: of weights, data order and augmentation.
         precision: "no" (float32), "bf16" or "fp16".
         depth: hidden layers of the MLP.
         hidden: their size.
         dimensions: of the differential equation.
-        points: places of the differential equation, or x seen of the floor.
+        points: places of the differential equation at each step, or x seen of the floor.
         optimizer: "adamw" or "sgd" (with momentum 0.9).
         steps: of the optimiser.
         batch_size: pictures a step, over all processes together.
         learning_rate: at its highest.
-        cosine: let it fall to zero along a cosine, rather than stay.
+        cosine: whether it falls to zero along a cosine, or stays.
         weight_decay: on all parameters.
-        augment: move and mirror the training pictures.
+        augment: whether training pictures are moved and mirrored.
     """
 
     study: str = "cpu"
     task: TaskName = "digits"
-    activation: str = "gaussian"
-    width: float = 1.0
+    activation: Literal[Activation, Floor] = "gaussian"
+    width: PositiveFloat = 1.0
     learnable: bool = False
     seed: int = 0
     precision: Literal["no", "bf16", "fp16"] = "no"
-    depth: int = 2
-    hidden: int = 64
-    dimensions: int = 1
-    points: int = 64
+    depth: PositiveInt = 2
+    hidden: PositiveInt = 64
+    dimensions: PositiveInt = 1
+    points: PositiveInt = 64
     optimizer: Literal["adamw", "sgd"] = "adamw"
-    steps: int = 400
-    batch_size: int = 64
-    learning_rate: float = 3e-3
+    steps: PositiveInt = 400
+    batch_size: PositiveInt = 64
+    learning_rate: PositiveFloat = 3e-3
     cosine: bool = False
-    weight_decay: float = 0.01
+    weight_decay: NonNegativeFloat = 0.01
     augment: bool = False
 
     @property
     def name(self) -> str:
-        """Of the run's record."""
+        """The name of the run's record."""
         learnt = "learnt" if self.learnable else ""
         return f"{self.study}-{self.activation}-{learnt}{self.width:g}-seed{self.seed}"
 
@@ -137,24 +140,7 @@ PRESETS: dict[str, Config] = {
 def train(
     config: Config, directory: str | Path | None = None, *, resume: bool = False, progress: bool = True
 ) -> Record:
-    """Train one model and judge it.
-
-    Args:
-        config: all numbers.
-        directory: where checkpoint, TensorBoard events and record go; None: nowhere.
-        resume: continue the run in that directory.
-        progress: show a bar.
-
-    Returns:
-        The record. Its metrics: "accuracy" for pictures; "max error" and "rms error" of the solution for physics;
-        "matches", "error of a" and "error of b" for the floor; and "width", of each layer, where it was learnt.
-
-    Raises:
-        ValueError: if an activation is unknown or a size does not fit; says which.
-        DataNotFound, DamagedData: if the pictures cannot be read.
-        CheckpointError: if the directory holds a run and `resume` is false, or none that fits and it is true.
-        NonFiniteLoss: if the loss becomes NaN or infinite; names the step.
-    """
+    """Train one model and measure it; arguments and errors as in `Run`, metrics as in `measure`."""
     with Run("dirac_smoothing", config, directory, resume=resume, progress=progress) as run:
         task = load_task(config, run.device)
         model = build_model(config)
@@ -163,7 +149,17 @@ def train(
         model, optimizer, scheduler = run.prepare(model, optimizer, scheduler)
 
         for step in run.steps(config.steps):
-            loss = task.loss(model, step, run.shard)
+            match task:
+                case PictureTask():  # cross-entropy of what is on them
+                    rows = batch_indices(step, len(task.training), config.batch_size, config.seed)
+                    pictures, labels = task.batch(run.shard(rows))
+                    loss = F.cross_entropy(model(pictures), labels)
+                case PhysicsTask():  # second derivatives: the mean square of Δu + nπ² Π sin πxᵢ, in units of π⁴
+                    x = task.places(run.shard(torch.arange(config.points)))
+                    loss = (task.residual(model, x) / math.pi**2).square().mean()
+                case FloorTask():  # the mean square error of ŷ = floor(ax + b), or of what stands in for it
+                    x, y = task.batch(run.shard(torch.arange(config.points)))
+                    loss = (model(x, step) - y).square().mean()
             run.backward(loss)
             optimizer.step()
             scheduler.step()
@@ -171,25 +167,31 @@ def train(
             if step % max(1, config.steps // 40) == 0:
                 run.log(loss=loss)
 
-        model.eval()
-        metrics: dict[str, Any] = task.evaluate(run.accelerator.unwrap_model(model))
-        widths = [round(p.exp().item(), 3) for n, p in model.named_parameters() if n.endswith("log_width")]
-        return run.finish(metrics | ({"width": widths} if widths else {}), name=config.name, data=task.source)
+        metrics = measure(run.accelerator.unwrap_model(model), task)
+        return run.finish(metrics, name=config.name, data=task.source)
+
+
+def measure(model: nn.Module, task: Task) -> dict[str, Any]:
+    """Return what a trained model is worth.
+
+    Returns:
+        "accuracy" for pictures; "max error" and "rms error" of the solution for physics; "matches", "error of a" and
+        "error of b" for the floor; and "width", of each layer, where it was learnt.
+    """
+    metrics: dict[str, Any] = task.measure(model.eval())
+    widths = [round(p.exp().item(), 3) for n, p in model.named_parameters() if n.endswith("log_width")]
+    return metrics | ({"width": widths} if widths else {})
 
 
 def load_task(config: Config, device: torch.device | str = "cpu") -> Task:
-    """Return what the config asks to learn.
-
-    Raises:
-        DataNotFound, DamagedData: if the pictures cannot be read.
-    """
+    """Return what the config asks to learn; errors as in `load_images`."""
     place = torch.device(device)
     if config.task == "physics":
         return PhysicsTask(config.dimensions, config.points, place)
     if config.task == "floor":
         return FloorTask(config.points, config.seed, place)
     training, held_out = (_moved(load_images(config.task, split), place) for split in ("train", "test"))
-    return PictureTask(training, held_out, config.batch_size, config.seed, config.augment)
+    return PictureTask(training, held_out, config.augment)
 
 
 def build_model(config: Config) -> nn.Module:
@@ -221,7 +223,7 @@ def build_scheduler(config: Config, optimizer: torch.optim.Optimizer) -> Any:
 
 def sweep(
     config: Config,
-    choices: Sequence[tuple[str, int | float]],
+    choices: Sequence[tuple[Literal[Activation, Floor], float]],
     seeds: Sequence[int],
     directory: str | Path | None = None,
     *,

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sjedu.checks import check_choice
 from sjedu.dirac_smoothing.activations import SmoothLeakyReLU, SmoothReLU
 
 MakeActivation: TypeAlias = Callable[[], nn.Module]
+
+Activation: TypeAlias = Literal["relu", "softplus", "softplus_centred", "gaussian", "sau", "gelu", "swish"]
 
 #: The activations of the experiment: a function of the width and of whether the width is learnt.
 ACTIVATIONS: dict[str, Callable[[float, bool], nn.Module]] = {
@@ -30,10 +33,9 @@ def activation(name: str, width: int | float = 1.0, learnable: bool = False) -> 
     """Return a function that makes one activation module after the other.
 
     Raises:
-        ValueError: if there is no such activation, or the width is not positive.
+        ValueError: if there is no such activation.
     """
-    if name not in ACTIVATIONS:
-        raise ValueError(f"activation: got {name!r}; expected one of {', '.join(ACTIVATIONS)}")
+    check_choice("activation", name, tuple(ACTIVATIONS))
     return lambda: ACTIVATIONS[name](width, learnable)
 
 

@@ -1,26 +1,23 @@
 """What the networks of this lesson learn: digits, a differential equation, the parameters behind a floor, CIFAR-100.
 
-A task gives the loss of a step and judges the trained model; the loop around both is `experiment.train`.
+A task holds what is learnt from, and measures the trained model; the losses stand in the loop, `experiment.train`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from functools import cached_property
+from typing import Literal, TypeAlias, get_args
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 
+from sjedu.checks import check_choice
 from sjedu.data import Images
 from sjedu.dirac_smoothing.smoothing import smooth_floor, straight_through_floor
-from sjedu.training import batch_indices
-
-Shard = Callable[[Tensor], Tensor]
-
 
 # ---------------------------------------------------------------- pictures
 
@@ -32,15 +29,11 @@ class PictureTask:
     Attributes:
         training: the pictures learnt from.
         held_out: those tested on.
-        batch_size: pictures a step, over all processes together.
-        seed: of the data order.
         augment: move each training picture by up to four pixels and mirror half of them.
     """
 
     training: Images
     held_out: Images
-    batch_size: int
-    seed: int
     augment: bool = False
 
     @property
@@ -48,21 +41,22 @@ class PictureTask:
         """Whose pictures these are."""
         return f"{self.training.source}; {self.held_out.source}"
 
-    def loss(self, model: nn.Module, step: int, shard: Shard) -> Tensor:
-        """Return the cross-entropy."""
-        rows = shard(batch_indices(step, len(self.training), self.batch_size, self.seed))
+    def batch(
+        self, rows: Int64[Tensor, " batch"]
+    ) -> tuple[Float[Tensor, "batch channels rows columns"], Int64[Tensor, " batch"]]:
+        """Return some of the training pictures, augmented if they are to be, and what is on them."""
         rows = rows.to(self.training.labels.device)
         pictures = self.training.images[rows]
         if self.augment:
             pictures = moved_and_mirrored(pictures)
-        return F.cross_entropy(model(self.normalised(pictures)), self.training.labels[rows])
+        return self.normalised(pictures), self.training.labels[rows]
 
     @torch.no_grad()
-    def evaluate(self, model: nn.Module) -> dict[str, float]:
+    def measure(self, model: nn.Module) -> dict[str, float]:
         """Return the accuracy on the test pictures."""
         parts = torch.split(self.held_out.images, 500)
-        found = torch.cat([model(self.normalised(part)).argmax(dim=-1) for part in parts])
-        return {"accuracy": round((found == self.held_out.labels).double().mean().item(), 4)}
+        answers = torch.cat([model(self.normalised(part)).argmax(dim=-1) for part in parts])
+        return {"accuracy": round((answers == self.held_out.labels).double().mean().item(), 4)}
 
     def normalised(
         self, pictures: UInt8[Tensor, "n channels rows columns"]
@@ -71,7 +65,7 @@ class PictureTask:
         mean, deviation = self._statistics
         return (pictures.float() - mean) / deviation
 
-    @property
+    @cached_property
     def _statistics(self) -> tuple[Tensor, Tensor]:
         # Of at most 2,000 pictures: enough, and quick.
         values = self.training.images[:2000].double()
@@ -101,11 +95,11 @@ class PhysicsTask:
     """Solve Poisson's equation Δu = -nπ² Π sin πxᵢ on the unit cube of n dimensions, u = 0 on its boundary.
 
     The network N never sees the solution Π sin πxᵢ: u = Π xᵢ(1 - xᵢ) N(x) keeps the boundary, and the loss is the
-    mean square of Δu + nπ² Π sin πxᵢ at `points` places. So *second derivatives of the network* are trained on.
+    mean square of the residual Δu + nπ² Π sin πxᵢ. So *second derivatives of the network* are trained on.
 
     Args:
         dimensions: n.
-        points: how many places; in one dimension evenly spaced and always the same, in more drawn at each step.
+        points: how many places a step; in one dimension evenly spaced and always the same, in more drawn anew.
         device: where.
     """
 
@@ -113,22 +107,11 @@ class PhysicsTask:
         self.dimensions, self.points, self.device = dimensions, points, device
         self.source: str = f"Poisson's equation in {dimensions} dimensions, {points} points a step"
 
-    def loss(self, model: nn.Module, step: int, shard: Shard) -> Tensor:
-        """Return the mean square of the equation's residual, in units of π⁴."""
-        residual: Tensor = self.residual(model, self._places(shard))
-        loss: Tensor = residual.div(math.pi**2).square().mean()
-        return loss
-
-    def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Return the largest and the root mean square error of the solution, over 1,001 or 101ⁿ points."""
-        axis = torch.linspace(0, 1, 1001 if self.dimensions == 1 else 101, device=self.device)
-        x = torch.cartesian_prod(*[axis] * self.dimensions).reshape(-1, self.dimensions)
-        with torch.no_grad():
-            error = self.solution(model, x) - torch.sin(math.pi * x).prod(dim=1)
-        return {
-            "max error": float(f"{error.abs().max().item():.3g}"),
-            "rms error": float(f"{error.square().mean().sqrt().item():.3g}"),
-        }
+    def places(self, rows: Int64[Tensor, " batch"]) -> Float[Tensor, "batch dimensions"]:
+        """Return some of the places of a step."""
+        if self.dimensions == 1:
+            return ((rows + 0.5) / self.points)[:, None].to(self.device)
+        return torch.rand(len(rows), self.dimensions, device=self.device)
 
     def solution(self, model: nn.Module, x: Float[Tensor, "n dimensions"]) -> Float[Tensor, " n"]:
         """Return u(x)."""
@@ -137,7 +120,7 @@ class PhysicsTask:
         return value
 
     def residual(self, model: nn.Module, x: Float[Tensor, "n dimensions"]) -> Float[Tensor, " n"]:
-        """Return Δu + nπ² Π sin πxᵢ."""
+        """Return Δu + nπ² Π sin πxᵢ, which the parameters can be differentiated through."""
         x = x.requires_grad_()
         u = self.solution(model, x)
         (gradient,) = torch.autograd.grad(u.sum(), x, create_graph=True)
@@ -148,16 +131,25 @@ class PhysicsTask:
         forcing = self.dimensions * math.pi**2 * torch.sin(math.pi * x.detach()).prod(dim=1)
         return laplacian + forcing
 
-    def _places(self, shard: Shard) -> Tensor:
-        share = shard(torch.arange(self.points))
-        if self.dimensions == 1:
-            return ((share + 0.5) / self.points)[:, None].to(self.device)
-        return torch.rand(len(share), self.dimensions, device=self.device)
+    def measure(self, model: nn.Module) -> dict[str, float]:
+        """Return the largest and the root mean square error of the solution, over 1,001 or 101ⁿ points."""
+        axis = torch.linspace(0, 1, 1001 if self.dimensions == 1 else 101, device=self.device)
+        x = torch.cartesian_prod(*[axis] * self.dimensions).reshape(-1, self.dimensions)
+        with torch.no_grad():
+            error = self.solution(model, x) - torch.sin(math.pi * x).prod(dim=1)
+        return {
+            "max error": float(f"{error.abs().max().item():.3g}"),
+            "rms error": float(f"{error.square().mean().sqrt().item():.3g}"),
+        }
 
 
 # ---------------------------------------------------------------- the parameters behind a floor
 
 TRUE = (2.3, -0.7)
+
+#: The ways to have a gradient.
+Floor: TypeAlias = Literal["hard", "identity", "straight_through", "smooth", "annealed"]
+FLOORS: tuple[Floor, ...] = get_args(Floor)
 
 
 class FloorModel(nn.Module):
@@ -168,12 +160,14 @@ class FloorModel(nn.Module):
             "annealed" (smooth, ever sharper).
         t: sharpness of the smooth floor; where the annealed one ends.
         steps: over which it is annealed.
+
+    Raises:
+        ValueError: if there is no such method.
     """
 
     def __init__(self, method: str, t: int | float, steps: int) -> None:
         super().__init__()
-        if method not in FLOORS:
-            raise ValueError(f"method: got {method!r}; expected one of {', '.join(FLOORS)}")
+        check_choice("method", method, FLOORS)
         self.method, self.t, self.steps = method, t, steps
         self.a = nn.Parameter(torch.randn((), dtype=torch.float64))
         self.b = nn.Parameter(torch.randn((), dtype=torch.float64))
@@ -195,9 +189,6 @@ class FloorModel(nn.Module):
         return smooth_floor(line, 1 / sharpness)
 
 
-FLOORS = ("hard", "identity", "straight_through", "smooth", "annealed")
-
-
 class FloorTask:
     """Recover (a, b) = (2.3, -0.7) from y = floor(ax + b), which has no gradient anywhere.
 
@@ -213,20 +204,17 @@ class FloorTask:
         self.x, self.unseen = x[:points].to(device), x[points:].to(device)
         self.source = f"floor({TRUE[0]}x + {TRUE[1]}) at {points} random x in [-4, 4], tested at 4096 others"
 
-    def loss(self, model: nn.Module, step: int, shard: Shard) -> Tensor:
-        """Return the mean square error."""
-        x = self.x[shard(torch.arange(len(self.x))).to(self.x.device)]
-        # A zero of the parameters' size lets autograd go through the hard floor, whose gradient is none.
-        nothing = sum(0 * parameter for parameter in model.parameters())
-        error: Tensor = model(x, step) + nothing - self.truth(x)
-        return error.square().mean()
+    def batch(self, rows: Int64[Tensor, " batch"]) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
+        """Return some of the x that are seen, and y = floor(2.3x - 0.7)."""
+        x = self.x[rows.to(self.x.device)]
+        return x, self.truth(x)
 
     @torch.no_grad()
-    def evaluate(self, model: nn.Module) -> dict[str, float]:
+    def measure(self, model: nn.Module) -> dict[str, float]:
         """Return how many unseen x get the right whole number from the *hard* floor, and the parameters' errors."""
         a, b = model.a, model.b
         right = torch.floor(a * self.unseen + b) == self.truth(self.unseen)  # type: ignore[operator]
-        errors = [float(found) - true for found, true in zip((a, b), TRUE, strict=True)]  # type: ignore[arg-type]
+        errors = [float(learnt) - true for learnt, true in zip((a, b), TRUE, strict=True)]  # type: ignore[arg-type]
         return {
             "matches": round(right.double().mean().item(), 4),
             "error of a": round(errors[0], 5),
@@ -239,5 +227,5 @@ class FloorTask:
         return torch.floor(TRUE[0] * x + TRUE[1])
 
 
-#: What `experiment.train` asks for: `loss` of a step, `evaluate` of the trained model, and `source`.
+#: What `experiment.train` learns: each has a `measure` of the trained model, and a `source`.
 Task: TypeAlias = PictureTask | PhysicsTask | FloorTask

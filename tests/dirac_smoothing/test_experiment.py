@@ -10,7 +10,7 @@ from interrupted import assert_resumes
 
 from sjedu.data import Images
 from sjedu.dirac_smoothing import experiment
-from sjedu.dirac_smoothing.experiment import PRESETS, Config, build_model, load_task, sweep, train
+from sjedu.dirac_smoothing.experiment import PRESETS, Config, load_task, sweep, train
 from sjedu.dirac_smoothing.networks import ACTIVATIONS, activation, mlp, shufflenet_v2, varying_share
 from sjedu.dirac_smoothing.tasks import (
     FLOORS,
@@ -56,7 +56,7 @@ def test_the_floor_is_trained_through_but_the_hard_one_is_not():
 
 def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path):
     numbers = config("cpu", steps=12, learnable=True)
-    whole, _ = assert_resumes(train, numbers, tmp_path, PictureTask, "loss", 6)
+    whole, _ = assert_resumes(train, numbers, tmp_path, PictureTask, "batch", 6)
     assert len(Record.load(whole / f"{numbers.name}.json").metrics["width"]) == numbers.depth
 
 
@@ -119,7 +119,7 @@ def test_the_residual_vanishes_for_the_solution(dimensions):
             return torch.zeros(len(x), 1)
 
     assert task.residual(Exact(), x).abs().max() < 1e-9
-    assert task.evaluate(Zero())["max error"] == pytest.approx(1, abs=1e-3)
+    assert task.measure(Zero())["max error"] == pytest.approx(1, abs=1e-3)
 
 
 def test_the_floor_task_knows_the_truth():
@@ -128,7 +128,7 @@ def test_the_floor_task_knows_the_truth():
     with torch.no_grad():
         model.a.fill_(2.3)
         model.b.fill_(-0.7)
-    assert task.evaluate(model) == {"matches": 1.0, "error of a": 0.0, "error of b": 0.0}
+    assert task.measure(model) == {"matches": 1.0, "error of a": 0.0, "error of b": 0.0}
 
 
 def test_shares():
@@ -159,7 +159,7 @@ def test_sweeps_names_and_labels(tmp_path):
     ("call", "message"),
     [
         (lambda: activation("tanh"), "activation: got 'tanh'"),
-        (lambda: build_model(config("floor", activation="soft")), "method: got 'soft'"),
+        (lambda: FloorModel("soft", 10, 100), "method: got 'soft'"),
         (lambda: train(config("cpu", width=-1.0), progress=False), "width: got -1"),
     ],
 )
