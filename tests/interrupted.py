@@ -43,5 +43,5 @@ def assert_resumes(train, config, folder: Path, owner, name: str, call: int, but
     resumed = train(config, folders[1], resume=True, progress=False)
     assert resumed.curves == whole.curves
     assert kept(resumed) == kept(whole)
-    assert kept(Record.load(folders[1] / f"{whole.name}.json")) == kept(whole)
+    assert kept(Record.load(folders[1])) == kept(whole)
     return folders

@@ -79,7 +79,7 @@ def _train(rest: Sequence[str]) -> int:
     record = experiment.train(config, directory, resume=options.resume is not None)
     if os.environ.get("RANK", "0") == "0":  # under accelerate launch every process comes here
         print(Table(["metric", "value"], [[name, _value(value)] for name, value in record.metrics.items()]))
-        print(f"\n{record.name}.json, checkpoint and curves are in {directory}")
+        print(f"\nrecord.json, checkpoint and curves are in {directory}")
     return 0
 
 

@@ -6,33 +6,43 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
-
-import numpy as np
-from torch import Tensor
+from typing import Any, TypeAlias, get_args, get_origin, get_type_hints
 
 from sjedu.atomic import write_atomically
+from sjedu.records.migrations import SCHEMA, migrate
 
-SCHEMA = "sjedu.training.record/1"
+#: A metric by its name or, inside of a nested one, by the names and places on the way to it.
+MetricPath: TypeAlias = str | tuple[str | int, ...]
+
+#: The file that a run leaves its record in.
+FILE = "record.json"
 
 
 class RecordError(ValueError):
     """A file is not a result record; the message names the file and what is wrong with it."""
 
 
+class MissingMetric(ValueError):  # noqa: N818  the name says it all
+    """A record has no such metric; the message names those that it has."""
+
+
 @dataclass(frozen=True)
 class Record:
-    """The result of a run; one JSON file, written by the run and never by hand.
+    """The result of a run, written by the run and never by hand.
+
+    In the run's own directory it is `record.json`; among those that come with the package it is a line of
+    `sjedu/<lesson>/recorded/<study>.jsonl`. A run is known by its config; what it is called is for people.
 
     Attributes:
         lesson: the room that ran, for instance "rope_2d".
-        name: of this run among the lesson's runs; also the file's name.
-        config: the run's config as plain JSON values.
+        name: a label for people.
+        config: the run's config as plain JSON values; its "study" is the question that the run helps to answer.
         seed: of the run.
         commit: of the package's repository, None outside a clone.
         dirty: the commit alone does not say what ran: there were uncommitted changes, or the run was resumed
@@ -45,6 +55,7 @@ class Record:
         curves: equally long columns, "step" and every name that was logged; None where a step logged nothing
             finite under that name.
         data: in a sentence, what the run learnt from and where that came from.
+        files: what else is kept of the run, by what it is: names of files beside the record.
     """
 
     lesson: str
@@ -60,10 +71,33 @@ class Record:
     metrics: dict[str, Any]
     curves: dict[str, list[float | int | None]]
     data: str
+    files: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[\w.-]+", self.name):
-            raise ValueError(f"name must consist of letters, digits, '_', '-' and '.', got {self.name!r}")
+        for name in (self.name, *self.files.values()):
+            if not re.fullmatch(r"[\w.-]+", name):
+                raise ValueError(f"name: got {name!r}; expected letters, digits, '_', '-' and '.'")
+
+    @property
+    def study(self) -> str:
+        """The study that the run belongs to."""
+        return str(self.config["study"])
+
+    def __getitem__(self, path: MetricPath) -> Any:
+        """A metric: `record["kl"]`, or inside of a nested one `record["after", "spearman", "atec"]`.
+
+        Raises:
+            MissingMetric: if there is none; names the ones there are.
+        """
+        steps = path if isinstance(path, tuple) else (path,)
+        value: Any = self.metrics
+        for step in steps:
+            try:
+                value = value[str(step) if isinstance(value, dict) else step]
+            except (KeyError, IndexError, TypeError):
+                where = "metric" if len(steps) == 1 else f"metric {'/'.join(map(str, steps))}"
+                raise MissingMetric(f"{where}: got {step!r}; expected {_inside(value)}") from None
+        return value
 
     def curve(self, name: str) -> tuple[list[float | int], list[float | int]]:
         """The steps at which `name` was logged, and the values: ready to plot.
@@ -72,7 +106,7 @@ class Record:
             ValueError: if no curve has that name.
         """
         if name not in self.curves:
-            raise ValueError(f"no curve {name!r}; this record has {', '.join(sorted(self.curves))}")
+            raise ValueError(f"curve: got {name!r}; expected one of {', '.join(sorted(self.curves))}")
         pairs = zip(self.curves["step"], self.curves[name], strict=True)
         points = [(step, value) for step, value in pairs if step is not None and value is not None]
         return [step for step, _ in points], [value for _, value in points]
@@ -85,59 +119,135 @@ class Record:
         torch_version = self.versions["torch"].partition("+")[0]
         return f"measured {self.date} on {self.device}, torch {torch_version}, {commit}, seed {self.seed}"
 
+    def file(self, what: str, folder: str | Path | None = None) -> Traversable:
+        """Where a file is that is kept of the run.
+
+        Args:
+            what: it is, a key of `files`.
+            folder: where the run left its record; None: among the records that come with the package.
+
+        Raises:
+            ValueError: if no such file was kept.
+        """
+        if what not in self.files:
+            raise ValueError(f"file: got {what!r}; expected one of {', '.join(self.files) or 'none'}")
+        place: Traversable = recorded(self.lesson) if folder is None else Path(folder)
+        return place / self.files[what]
+
     def save(self, folder: str | Path) -> Path:
-        """Write `<name>.json` into a folder, which is made if it is not there.
+        """Write `record.json` into a folder, which is made if it is not there.
 
         Raises:
             OSError: if the file cannot be written.
         """
-        path = Path(folder) / f"{self.name}.json"
+        path = Path(folder) / FILE
         path.parent.mkdir(parents=True, exist_ok=True)
-        content = {"schema": SCHEMA, **dataclasses.asdict(self)}
-        text = json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+        text = json.dumps(self._fields(), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
         write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
         return path
 
+    def line(self) -> str:
+        """The record as a line of its study's file, the same for the same record, without the line's end."""
+        return json.dumps(self._fields(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
     @classmethod
-    def load(cls, path: str | Path) -> Record:
-        """Read what `save` wrote.
+    def load(cls, folder: str | Path) -> Record:
+        """Read the record that a run left in its directory, also one of an older schema.
 
         Raises:
-            OSError: if there is no such file.
-            RecordError: if the file is not a record of this schema.
+            OSError: if there is none.
+            RecordError: if the file is not a record.
         """
-        return _parse(Path(path).read_bytes(), str(path))
+        path = Path(folder) / FILE
+        fields = _read(path.read_bytes(), str(path))
+        try:
+            today = migrate(fields)
+        except ValueError as error:
+            raise RecordError(f"{path}: {error}") from error
+        return _parse(today, str(path))
+
+    def _fields(self) -> dict[str, Any]:
+        return {"schema": SCHEMA, **dataclasses.asdict(self)}
 
 
-def load_records(lesson: str) -> list[Record]:
-    """All records that came with the package for a lesson (`sjedu/<lesson>/recorded/*.json`), by file name.
+def recorded(lesson: str) -> Traversable:
+    """The folder of the records that came with the package for a lesson, which need not be there.
 
     Raises:
         ValueError: if there is no such lesson.
-        RecordError: if a file is not a record of this lesson.
     """
     room = resources.files("sjedu") / lesson
     if not re.fullmatch(r"\w+", lesson) or not room.is_dir():
         raise ValueError(
-            f"lesson must be the name of a room of sjedu, for instance 'rope_2d', got {lesson!r}"
+            f"lesson: got {lesson!r}; expected the name of a room of sjedu, for instance 'rope_2d'"
         )
-    folder = room / "recorded"
-    files = folder.iterdir() if folder.is_dir() else []
-    found = sorted((file for file in files if file.name.endswith(".json")), key=lambda file: file.name)
-    records = [_parse(file.read_bytes(), str(file)) for file in found]
-    for file, record in zip(found, records, strict=True):
-        if record.lesson != lesson:
-            raise RecordError(f"{file}: a record of lesson {record.lesson!r}, not of {lesson!r}")
-    return records
+    return room / "recorded"
 
 
-def _parse(content: bytes, source: str) -> Record:
+def read_recorded(lesson: str) -> list[Record]:
+    """All records that came with the package for a lesson: study by study, by config.
+
+    Raises:
+        ValueError: if there is no such lesson.
+        RecordError: if a line is not a record of this lesson and its file's study, at today's schema.
+    """
+    folder = recorded(lesson)
+    files = [file for file in folder.iterdir() if file.name.endswith(".jsonl")] if folder.is_dir() else []
+    return [
+        _line(content, lesson, file.name.removesuffix(".jsonl"), f"{file}, line {number}")
+        for file in sorted(files, key=lambda file: file.name)
+        for number, content in enumerate(file.read_bytes().splitlines(), 1)
+    ]
+
+
+def load_records(lesson: str) -> list[Record]:
+    """All records that came with the package for a lesson, by their names.
+
+    Raises:
+        ValueError: if there is no such lesson.
+        RecordError: if a line is not a record of this lesson.
+    """
+    return sorted(read_recorded(lesson), key=lambda record: f"{record.name}.json")
+
+
+def write_study(path: Path, records: Iterable[Record]) -> None:
+    """Write the file of a study, a line for each run, by config."""
+    lines = [f"{record.line()}\n" for record in sorted(records, key=lambda record: canonical(record.config))]
+    write_atomically(path, lambda temporary: temporary.write_text("".join(lines), encoding="utf-8"))
+
+
+def canonical(config: Mapping[str, Any]) -> str:
+    """A config as text, the same for the same values: what the lines of a study's file are sorted by."""
+    return json.dumps(config, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _line(content: bytes, lesson: str, study: str, source: str) -> Record:
+    fields = _read(content, source)
+    if fields.get("schema") != SCHEMA:
+        raise RecordError(
+            f"{source}: schema: got {fields.get('schema')!r}; expected {SCHEMA}, as"
+            " `python -m sjedu record --migrate` writes it"
+        )
+    record = _parse(fields, source)
+    if record.lesson != lesson:
+        raise RecordError(f"{source}: lesson: got {record.lesson!r}; expected {lesson!r}")
+    if record.config.get("study") != study:
+        raise RecordError(f"{source}: config.study: got {record.config.get('study')!r}; expected {study!r}")
+    return record
+
+
+def _read(content: bytes, source: str) -> dict[str, Any]:
     try:
         fields = json.loads(content)
     except ValueError as error:
         raise RecordError(f"{source}: not JSON ({error})") from error
-    if not isinstance(fields, dict) or fields.pop("schema", None) != SCHEMA:
-        raise RecordError(f"{source}: not a record (its schema is not {SCHEMA!r})")
+    if not isinstance(fields, dict):
+        raise RecordError(f"{source}: got {type(fields).__name__}; expected the fields of a record")
+    return fields
+
+
+def _parse(content: Mapping[str, Any], source: str) -> Record:
+    fields = {name: value for name, value in content.items() if name != "schema"}
     hints = get_type_hints(Record)
     if fields.keys() != hints.keys():
         wrong = ", ".join(sorted(fields.keys() ^ hints.keys()))
@@ -145,10 +255,23 @@ def _parse(content: bytes, source: str) -> Record:
     for name, hint in hints.items():
         options = get_args(hint) if isinstance(hint, UnionType) else (hint,)
         if not isinstance(fields[name], tuple(get_origin(option) or option for option in options)):
-            raise RecordError(f"{source}: {name} should be of type {hint}, is {fields[name]!r}")
+            raise RecordError(f"{source}: {name}: got {fields[name]!r}; expected {hint}")
     if len({len(column) for column in fields["curves"].values()}) > 1:
         raise RecordError(f"{source}: the curves are columns of one table, but not equally long")
-    return Record(**fields)
+    try:
+        return Record(**fields)
+    except ValueError as error:
+        raise RecordError(f"{source}: {error}") from error
+
+
+def _inside(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"one of {', '.join(value)}"
+    return (
+        f"a place below {len(value)}"
+        if isinstance(value, list)
+        else "nothing further, this is no nested metric"
+    )
 
 
 def plain(value: Any, name: str) -> Any:
@@ -158,18 +281,18 @@ def plain(value: Any, name: str) -> Any:
         TypeError: if JSON has nothing for it.
         ValueError: if it holds a number that is not finite.
     """
-    if isinstance(value, Tensor | np.ndarray | np.generic):
+    if hasattr(value, "tolist"):  # a tensor, an array or a number of NumPy
         value = value.tolist()
     if isinstance(value, Mapping):
         return {str(key): plain(item, f"{name}.{key}") for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item, f"{name}[{index}]") for index, item in enumerate(value)]
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{name} must be finite, got {value}")
+        raise ValueError(f"{name}: got {value}; expected a finite number")
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError(
-        f"{name} must be a number, a string, or lists and dicts of them, got {type(value).__name__}"
+        f"{name}: got {type(value).__name__}; expected a number, a string, or lists and dicts of them"
     )
 
 

@@ -47,7 +47,7 @@ def test_train_uses_the_preset(calls, room, capsys):
     out = capsys.readouterr().out
     assert "accuracy  0.9877" in out
     assert "params    12" in out
-    assert "toy.json, checkpoint and curves are in out" in out
+    assert "record.json, checkpoint and curves are in out" in out
 
 
 def test_train_overrides_fields(calls, room):
@@ -104,7 +104,7 @@ def test_the_model_below_the_lessons_can_be_trained_too(monkeypatch, capsys):
     monkeypatch.setattr(experiment, "train", train)
     assert main(["train", "roformer", "--preset", "quick", "--steps", "3", "--directory", "out"]) == 0
     assert (calls[0][0].study, calls[0][0].steps, calls[0][1]) == ("quick", 3, "out")
-    assert "toy.json" in capsys.readouterr().out
+    assert "record.json" in capsys.readouterr().out
 
 
 def test_field_of_the_wrong_type(calls, room, capsys):

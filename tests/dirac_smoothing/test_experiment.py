@@ -57,7 +57,7 @@ def test_the_floor_is_trained_through_but_the_hard_one_is_not():
 def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path):
     numbers = config("cpu", steps=12, learnable=True)
     whole, _ = assert_resumes(train, numbers, tmp_path, PictureTask, "batch", 6)
-    assert len(Record.load(whole / f"{numbers.name}.json").metrics["width"]) == numbers.depth
+    assert len(Record.load(whole).metrics["width"]) == numbers.depth
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -149,7 +149,7 @@ def test_sweeps_names_and_labels(tmp_path):
     assert [record.name for record in records] == [
         f"floor-{name}-seed{seed}" for name in ("hard-0.1", "smooth-0.5") for seed in (0, 1)
     ]
-    assert len(list(tmp_path.glob("*/*.json"))) == 4
+    assert len(list(tmp_path.glob("*/record.json"))) == 4
     labels = {Config(**record.config).label for record in records}
     assert labels == {"hard", "smooth 1/2"}
     assert Config(activation="sau", width=0.3, learnable=True).label == "sau learnt 0.3"

@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from sjedu.records import Record, RecordError, load_records
-from sjedu.records.record import plain
+from sjedu.records import record as records
+from sjedu.records.record import MissingMetric, columns, plain, read_recorded, write_study
 
 RECORD = Record(
     lesson="toy",
     name="toy-seed0",
-    config={"seed": 0, "grid": [6, 6]},
+    config={"study": "cpu", "seed": 0, "grid": [6, 6]},
     seed=0,
     commit="0123456789abcdef",
     dirty=True,
@@ -21,7 +22,7 @@ RECORD = Record(
     versions={"python": "3.11.7", "torch": "2.13.0+cpu", "numpy": "2.4.6", "accelerate": "1.15.0"},
     date="2026-01-31",
     seconds=1.5,
-    metrics={"accuracy": 0.5},
+    metrics={"accuracy": 0.5, "after": {"spearman": {"atec": 0.25}, "cosines": [0.1, 0.2], "7": 1}},
     curves={"step": [0, 1, 2], "loss": [1.0, None, 0.5]},
     data="nothing",
 )
@@ -29,8 +30,8 @@ RECORD = Record(
 
 def test_round_trip(tmp_path):
     path = RECORD.save(tmp_path / "runs")
-    assert path.name == "toy-seed0.json"
-    assert Record.load(path) == RECORD
+    assert path == tmp_path / "runs" / "record.json"
+    assert Record.load(tmp_path / "runs") == RECORD
 
 
 def test_provenance_names_uncommitted_changes():
@@ -41,16 +42,59 @@ def test_provenance_names_uncommitted_changes():
 
 def test_a_curve_skips_steps_without_a_value():
     assert RECORD.curve("loss") == ([0, 2], [1.0, 0.5])
-    with pytest.raises(ValueError, match="no curve 'lr'; this record has loss, step"):
+    with pytest.raises(ValueError, match="curve: got 'lr'; expected one of loss, step"):
         RECORD.curve("lr")
+
+
+def test_a_metric_is_had_by_its_name_or_by_the_way_to_it():
+    assert RECORD["accuracy"] == RECORD["accuracy",] == 0.5
+    assert RECORD["after", "spearman", "atec"] == 0.25
+    assert RECORD["after", "cosines", 1] == RECORD["after", "cosines", -1] == 0.2
+    assert RECORD["after", 7] == 1  # JSON has names only
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("loss", "metric: got 'loss'; expected one of accuracy, after"),
+        (
+            ("after", "spearmann"),
+            "metric after/spearmann: got 'spearmann'; expected one of spearman, cosines, 7",
+        ),
+        (("after", "cosines", 2), "got 2; expected a place below 2"),
+        (("after", "cosines", "x"), "got 'x'; expected a place below 2"),
+        (("accuracy", "mean"), "got 'mean'; expected nothing further"),
+    ],
+)
+def test_a_metric_that_is_missing_is_named(path, says):
+    with pytest.raises(MissingMetric, match=says):
+        RECORD[path]
+
+
+def test_files_lie_beside_the_record(tmp_path, monkeypatch):
+    kept = dataclasses.replace(RECORD, files={"samples": "row.png"})
+    (tmp_path / "row.png").write_bytes(b"picture")
+    assert kept.file("samples", tmp_path).read_bytes() == b"picture"
+    monkeypatch.setattr(records.resources, "files", lambda package: tmp_path)
+    (tmp_path / "toy").mkdir()
+    assert kept.file("samples") == tmp_path / "toy" / "recorded" / "row.png"
+    with pytest.raises(ValueError, match="file: got 'row'; expected one of samples"):
+        kept.file("row")
+    with pytest.raises(ValueError, match="file: got 'samples'; expected one of none"):
+        RECORD.file("samples")
+    with pytest.raises(ValueError, match=r"got '\.\./row'"):
+        dataclasses.replace(RECORD, files={"samples": "../row"})
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda fields: fields.pop("metrics"), "metrics"),
-        (lambda fields: fields.update(seed="zero"), "seed"),
-        (lambda fields: fields.update(schema="other/1"), "its schema is not"),
+        (lambda fields: fields.pop("metrics"), "missing or unknown: metrics"),
+        (lambda fields: fields.update(further=1), "missing or unknown: further"),
+        (lambda fields: fields.update(seed="zero"), "seed: got 'zero'; expected"),
+        (lambda fields: fields.update(schema="other/1"), "schema: got 'other/1'; expected one of 1, 2"),
+        (lambda fields: fields.update(schema=3), "schema: got 3; expected one of 1, 2"),
+        (lambda fields: fields.update(name="a/b"), "name: got 'a/b'"),
         (lambda fields: fields["curves"].update(loss=[1.0]), "equally long"),
     ],
 )
@@ -60,35 +104,59 @@ def test_a_malformed_file_is_named_with_the_reason(tmp_path, change, reason):
     change(fields)
     path.write_text(json.dumps(fields))
     with pytest.raises(RecordError, match=reason) as caught:
-        Record.load(path)
+        Record.load(tmp_path)
     assert str(path) in str(caught.value)
 
 
-def test_what_is_no_json_is_named(tmp_path):
-    path = tmp_path / "broken.json"
-    path.write_text("{")
-    with pytest.raises(RecordError, match=r"broken\.json"):
-        Record.load(path)
+@pytest.mark.parametrize(("content", "says"), [("{", "not JSON"), ("[]", "got list")])
+def test_what_is_no_record_is_named(tmp_path, content, says):
+    (tmp_path / "record.json").write_text(content)
+    with pytest.raises(RecordError, match=rf"record\.json: {says}"):
+        Record.load(tmp_path)
 
 
-def test_recorded_runs_of_a_lesson_are_clean():
-    """What the course shows was measured by committed code."""
-    for record in load_records("rope_2d"):
-        assert record.lesson == "rope_2d"
-        assert record.commit
-        assert not record.dirty
+def test_records_of_the_first_schema_can_still_be_read(tmp_path):
+    path = RECORD.save(tmp_path)
+    fields = json.loads(path.read_text())
+    del fields["files"]
+    path.write_text(json.dumps({**fields, "schema": "sjedu.training.record/1"}))
+    assert Record.load(tmp_path) == RECORD
 
 
 def test_records_of_a_lesson_are_found_in_the_package(tmp_path, monkeypatch):
     monkeypatch.setattr(records.resources, "files", lambda package: tmp_path)
+    folder = tmp_path / "toy" / "recorded"
     (tmp_path / "toy").mkdir()
     assert load_records("toy") == []
-    second = dataclasses.replace(RECORD, name="toy-seed1", seed=1)
-    for record in (second, RECORD):
-        record.save(tmp_path / "toy" / "recorded")
-    assert load_records("toy") == [RECORD, second]
-    dataclasses.replace(RECORD, lesson="other", name="stray").save(tmp_path / "toy" / "recorded")
-    with pytest.raises(RecordError, match=r"stray\.json: a record of lesson 'other', not of 'toy'"):
+    folder.mkdir()
+    (folder / "row.png").write_bytes(b"picture")
+    second = dataclasses.replace(RECORD, name="a-second", seed=1, config={**RECORD.config, "seed": 1})
+    other = dataclasses.replace(RECORD, name="b", config={**RECORD.config, "study": "big"})
+    write_study(folder / "cpu.jsonl", [second, RECORD])
+    write_study(folder / "big.jsonl", [other])
+    assert (folder / "cpu.jsonl").read_text() == f"{RECORD.line()}\n{second.line()}\n"
+    assert read_recorded("toy") == [other, RECORD, second]
+    assert load_records("toy") == [second, other, RECORD]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"lesson": "other"}, r"cpu\.jsonl, line 2: lesson: got 'other'; expected 'toy'"),
+        ({"config": {"study": "gpu"}}, r"cpu\.jsonl, line 2: config\.study: got 'gpu'; expected 'cpu'"),
+        ({"config": {}}, r"cpu\.jsonl, line 2: config\.study: got None; expected 'cpu'"),
+        (
+            {"schema": 1},
+            r"line 2: schema: got 1; expected 2, as `python -m sjedu record --migrate` writes it",
+        ),
+    ],
+)
+def test_a_line_in_the_wrong_place_is_named(tmp_path, monkeypatch, change, says):
+    monkeypatch.setattr(records.resources, "files", lambda package: tmp_path)
+    (tmp_path / "toy" / "recorded").mkdir(parents=True)
+    lines = [RECORD.line(), json.dumps({**json.loads(RECORD.line()), **change})]
+    (tmp_path / "toy" / "recorded" / "cpu.jsonl").write_text("\n".join(lines))
+    with pytest.raises(RecordError, match=says):
         load_records("toy")
 
 
@@ -102,12 +170,17 @@ def test_plain_values():
         "a": 1.5,
         "b": [2.0, [True, None]],
     }
-    with pytest.raises(ValueError, match=r"m\.a must be finite, got nan"):
+    with pytest.raises(ValueError, match=r"m\.a: got nan; expected a finite number"):
         plain({"a": float("nan")}, "m")
-    with pytest.raises(TypeError, match=r"m\.a\[0\] must be a number"):
+    with pytest.raises(TypeError, match=r"m\.a\[0\]: got object; expected a number"):
         plain({"a": [object()]}, "m")
 
 
 def test_a_name_must_be_a_file_name():
     with pytest.raises(ValueError, match=r"got 'a/b'"):
         dataclasses.replace(RECORD, name="a/b")
+
+
+def test_a_history_becomes_columns():
+    history = [{"step": 0, "loss": 1.0}, {"step": 5, "loss": float("nan"), "rate": 2}]
+    assert columns(history) == {"step": [0, 5], "loss": [1.0, None], "rate": [None, 2]}

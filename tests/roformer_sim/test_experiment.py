@@ -82,7 +82,7 @@ def test_a_teacher_may_have_other_sizes_and_another_vocabulary(tmp_path, preset)
     assert again.max_length == config.max_length
     card = (tmp_path / "run" / "model" / "README.md").read_text(encoding="utf-8")
     assert record.provenance() in card
-    assert json.loads((tmp_path / "run" / f"{config.study}-seed0.json").read_text())["seed"] == 0
+    assert json.loads((tmp_path / "run" / "record.json").read_text())["seed"] == 0
     continued = load_start(config, str(tmp_path / "run" / "model"))
     torch.testing.assert_close(continued.encode(["北京"]), again.encode(["北京"]))
 

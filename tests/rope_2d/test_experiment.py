@@ -95,7 +95,7 @@ def test_a_sweep_trains_every_encoding_with_every_seed(tmp_path):
     records = sweep(config(steps=2), ("none", "rope_axial"), (0, 1), tmp_path, progress=False)
     names = [f"quick-symbols-{encoding}-seed{seed}" for encoding in ("none", "rope_axial") for seed in (0, 1)]
     assert [record.name for record in records] == names
-    assert all((tmp_path / name / f"{name}.json").is_file() for name in names)
+    assert all((tmp_path / name / "record.json").is_file() for name in names)
     assert records[0].curves != records[1].curves
 
 

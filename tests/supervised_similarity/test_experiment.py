@@ -141,7 +141,7 @@ def test_the_gpu_preset_runs_in_miniature_and_resumes_within_the_distillation(tm
         learning_rate=1e-2, distil_steps=6, distil_batch=4, distil_rate=1e-2,
     )  # fmt: skip
     whole, cut = assert_resumes(train, config, tmp_path, experiment, "distil_loss", 3)
-    metrics = Record.load(cut / f"{config.name}.json").metrics
+    metrics = Record.load(cut).metrics
     assert set(metrics) == {"parameters", "before", "after", "student", "reading"}
     for who in ("before", "after", "student"):
         assert list(metrics[who]["spearman"]) == ["paws_x", "atec", "sts_b", "ocnli"]

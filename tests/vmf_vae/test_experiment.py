@@ -181,7 +181,7 @@ def test_the_names_of_records_differ_where_the_runs_do():
 def test_a_sweep_trains_every_config_with_every_seed(tmp_path):
     records = sweep([config(steps=1), config(steps=1, latent="gaussian")], (0, 1), tmp_path, progress=False)
     assert [record.seed for record in records] == [0, 1, 0, 1]
-    assert all((tmp_path / record.name / f"{record.name}.json").is_file() for record in records)
+    assert all((tmp_path / record.name / "record.json").is_file() for record in records)
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,7 @@ def test_a_sweep_plays_every_game_with_every_seed(tmp_path):
         "ring-non_saturating-gp10-seed0",
         "ring-non_saturating-gp10-seed1",
     ]
-    assert all((tmp_path / record.name / f"{record.name}.json").is_file() for record in records)
+    assert all((tmp_path / record.name / "record.json").is_file() for record in records)
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,7 @@ def test_the_first_wgan_can_be_asked_for_on_the_command_line(preset, tmp_path, m
     arguments = ["train", "wgan", "--preset", preset, *wish.split(), *small.split(), "--directory", str(run)]
     assert main(arguments) == 0
     assert "batch W1" in capsys.readouterr().out
-    assert (run / f"{preset}-mnist-wasserstein-clip0.01-seed0.json").is_file()
+    assert (run / "record.json").is_file()
 
 
 def test_the_larger_presets_learn_in_half_precision():
