@@ -15,6 +15,7 @@ version, because the Python version is a pickle, and unpickling runs whatever th
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import hashlib
 import io
@@ -68,6 +69,10 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def to(self, device: torch.device | str) -> Images:
+        """The same pictures on a device."""
+        return dataclasses.replace(self, images=self.images.to(device), labels=self.labels.to(device))
 
     @property
     def digest(self) -> str:

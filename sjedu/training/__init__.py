@@ -1,8 +1,9 @@
-"""The training run: what every loop of the course needs, under a loop in plain sight."""
+"""The training run: what every loop of the course needs, under a loop in plain sight.
 
-from sjedu.training.batches import batch_indices
-from sjedu.training.checkpoint import CheckpointError
-from sjedu.training.run import NonFiniteLoss, Run
-from sjedu.training.seeding import seed_everything
+Read `run` first, whose docstring shows a loop; `configs` says what the configs of all rooms share. The rest serves
+these: `batches` (the order of the data), `checkpoint` (a run in one file), `seeding` and `provenance`.
+"""
 
-__all__ = ["CheckpointError", "NonFiniteLoss", "Run", "batch_indices", "seed_everything"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
+from sjedu.checks import check_count
+
 
 def batch_indices(step: int, size: int, batch_size: int, seed: int) -> Int64[Tensor, " batch_size"]:
     """Which examples make up the batch of a training step.
@@ -29,12 +31,10 @@ def batch_indices(step: int, size: int, batch_size: int, seed: int) -> Int64[Ten
     Raises:
         ValueError: if step or seed is negative, or batch_size is not in 1 … size.
     """
-    if step < 0:
-        raise ValueError(f"step must be at least 0, got {step}")
-    if seed < 0:
-        raise ValueError(f"seed must be at least 0, got {seed}")
+    check_count("step", step, 0)
+    check_count("seed", seed, 0)
     if not 1 <= batch_size <= size:
-        raise ValueError(f"batch_size must be between 1 and size = {size}, got {batch_size}")
+        raise ValueError(f"batch_size: got {batch_size}; expected 1 to {size}, the number of examples")
     epoch, position = divmod(step, size // batch_size)
     start = position * batch_size
     return torch.from_numpy(_epoch_order(size, seed, epoch)[start : start + batch_size].copy())

@@ -16,18 +16,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from sjedu.atomic import write_atomically
+from sjedu.training.errors import CheckpointError
 
 FORMAT = "sjedu.training.checkpoint"
 VERSION = 1
-
-
-class CheckpointError(ValueError):
-    """A checkpoint cannot be used; the message names the file and the reason. Nothing was changed."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
-        self.path = path
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -75,9 +67,9 @@ def load_checkpoint(path: Path, lesson: str, config: Mapping[str, Any]) -> Check
     if metadata.get("format") != FORMAT:
         raise CheckpointError(path, "a safetensors file, but not a checkpoint of this course")
     if metadata.get("version") != str(VERSION):
-        found = metadata.get("version")
+        written = metadata.get("version")
         raise CheckpointError(
-            path, f"written in format version {found}; this package reads version {VERSION}"
+            path, f"written in format version {written}; this package reads version {VERSION}"
         )
     if metadata.pop("digest", None) != _digest(tensors, metadata):
         raise CheckpointError(path, "damaged: the content does not match its digest")
@@ -138,7 +130,7 @@ def flatten(tree: Any, path: str = "") -> tuple[Any, dict[str, Tensor]]:
     elif isinstance(tree, list | tuple):
         keys, values = list(range(len(tree))), list(tree)
     else:
-        raise TypeError(f"{path}: a checkpoint holds tensors and plain values, got {type(tree).__name__}")
+        raise TypeError(f"{path}: got {type(tree).__name__}; expected a tensor or a plain value")
     structures, tensors = [], {}
     for key, value in zip(keys, values, strict=True):
         structure, leaves = flatten(value, f"{path}/{key}" if path else str(key))

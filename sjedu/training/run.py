@@ -7,11 +7,11 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, TypeVarTuple
+from typing import Any, TypeVarTuple, get_args
 
 import torch
 from accelerate import Accelerator
@@ -21,21 +21,15 @@ from jaxtyping import Int64
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from sjedu.checks import check_choice, check_count, check_fields
 from sjedu.records.record import Record, columns, plain
 from sjedu.training import provenance
-from sjedu.training.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
+from sjedu.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from sjedu.training.configs import Precision
+from sjedu.training.errors import CheckpointError, Interrupted, NonFiniteLoss
 from sjedu.training.seeding import rng_state, seed_everything, set_rng_state
 
 Parts = TypeVarTuple("Parts")
-
-
-class NonFiniteLoss(ArithmeticError):  # noqa: N818  the name says it all
-    """The loss became NaN or infinite; `step` and `value` say when and what. No step was taken with it."""
-
-    def __init__(self, step: int, value: float) -> None:
-        super().__init__(f"the loss is {value} at step {step}; the run stopped before the optimiser's step")
-        self.step = step
-        self.value = value
 
 
 class Run:
@@ -51,24 +45,27 @@ class Run:
                 run.backward(loss)
                 optimizer.step()
                 optimizer.zero_grad()
-                run.log(loss=loss)
+                if run.logs(step):
+                    run.log(loss=loss)
             return run.finish({"accuracy": accuracy(model)})
 
+    A room's ``train(config, directory=None, *, resume=False, progress=True)`` is such a loop. Its config is checked
+    before anything is read, built or trained: see `sjedu.checks.check_fields`.
+
     With a directory the run leaves there `checkpoint.safetensors`, TensorBoard events in `tensorboard/`, and
-    at its end the record `<name>.json`. A run that was killed and then resumed ends with the same weights and
+    at its end the record `record.json`. A run that was killed and then resumed ends with the same weights and
     history as one that was not (bit for bit on the CPU), if what happens in a step depends on nothing but the
     prepared objects, the step's number and the global random number generators.
 
-    Ctrl-C during a step lets the step end, saves, and then raises KeyboardInterrupt; a second Ctrl-C does
-    not wait, and leaves the last checkpoint. With several processes the last checkpoint is what is left.
+    Ctrl-C during a step lets the step end, saves, and then raises `Interrupted`, a KeyboardInterrupt; a second
+    Ctrl-C does not wait, and leaves the last checkpoint. With several processes the last checkpoint is what is left.
 
     Args:
         lesson: the room that runs.
-        config: a frozen dataclass of JSON values with a `seed`, and if wished a `precision` of "no" (the
-            default), "bf16" or "fp16". Precision is the config's affair: what `accelerate launch` was told
-            about it does not count.
+        config: a frozen dataclass of JSON values with a `seed`, and optionally a `precision` of "no" (the
+            default), "bf16" or "fp16", whatever `accelerate launch` was told about it.
         directory: where the run leaves its files; None: nowhere.
-        resume: continue the run in `directory`; otherwise it must not hold one.
+        resume: continue the run in `directory`; if false, there must be none.
         progress: show a bar.
         checkpoint_every: steps from one checkpoint to the next; the last step always has one.
 
@@ -76,11 +73,11 @@ class Run:
         history: a row for each step that logged something: {"step": 0, "loss": 0.7, ...}.
 
     Raises:
-        TypeError: if config is not a frozen dataclass of JSON values.
-        ValueError: if the config's seed or precision is not one, if fp16 meets a CPU, if checkpoint_every
-            is less than 1, or if there is nothing to resume from without a directory.
-        CheckpointError: upon entry, if there is a checkpoint and `resume` is false, or none that fits and
-            `resume` is true.
+        TypeError: if config is not a frozen dataclass, or a field has a value of another kind than annotated.
+        ValueError: if a field has a value that its annotation excludes, seed or precision is not one, fp16 meets a
+            CPU, checkpoint_every is less than 1, or `resume` comes without a directory.
+        CheckpointError: upon entry, if the directory already holds a run, or, when resuming, holds none that fits.
+        Interrupted: from the loop, or upon exit, in the place of a KeyboardInterrupt.
     """
 
     def __init__(
@@ -93,12 +90,11 @@ class Run:
         progress: bool = True,
         checkpoint_every: int = 200,
     ) -> None:
-        if checkpoint_every < 1:
-            raise ValueError(f"checkpoint_every must be at least 1, got {checkpoint_every}")
-        if resume and directory is None:
-            raise ValueError("resume=True needs the directory of the run to continue, got directory=None")
-        self.lesson = lesson
         self.config = _plain_config(config)
+        check_count("checkpoint_every", checkpoint_every)
+        if resume and directory is None:
+            raise ValueError("directory: got None; expected that of the run to resume")
+        self.lesson = lesson
         self.history: list[dict[str, float | int]] = []
         self._directory = None if directory is None else Path(directory)
         self._resume = resume
@@ -108,6 +104,7 @@ class Run:
         self._loop: Generator[int] | None = None
         self._step = 0
         self._total: int | None = None
+        self._saved: int | None = None
         self._restored: dict[str, Any] | None = None
         self._record: Record | None = None
         self._writer: Any = None
@@ -133,6 +130,8 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._stack.close()
+        if kind is KeyboardInterrupt:
+            raise Interrupted(self._step, self._total, self._saved) from None
 
     @property
     def device(self) -> torch.device:
@@ -180,7 +179,7 @@ class Run:
             )
         for part in parts:
             if not (hasattr(part, "state_dict") and hasattr(part, "load_state_dict")):
-                raise TypeError(f"parts must have a state_dict and a load_state_dict, got {part!r}")
+                raise TypeError(f"parts: got {part!r}; expected objects with state_dict and load_state_dict")
         self._kinds = [type(part).__name__ for part in parts]
         if len(parts) > 1:
             self._parts = self.accelerator.prepare(*parts)
@@ -202,7 +201,7 @@ class Run:
         if self._loop is not None:
             raise RuntimeError("a run has one loop: steps was already called")
         if total < self._step:
-            raise ValueError(f"steps must be at least {self._step}, which this run has done; got {total}")
+            raise ValueError(f"steps: got {total}; expected at least {self._step}, which this run has done")
         self._total = total
         self._loop = self._iterate(total)
         return self._loop
@@ -228,7 +227,7 @@ class Run:
                 if interrupted.is_set() or self._step % self._checkpoint_every == 0 or self._step == total:
                     self._save()
                 if interrupted.is_set():
-                    raise KeyboardInterrupt(f"{self._step} of {total} steps are done and saved")
+                    raise Interrupted(self._step, total, self._saved)
 
     def shard(self, indices: Int64[Tensor, " batch"]) -> Int64[Tensor, " share"]:
         """This process's equal share of a batch; the whole batch where there is one process.
@@ -240,7 +239,7 @@ class Run:
         """
         if len(indices) % self.processes:
             raise ValueError(
-                f"a batch of {len(indices)} cannot be divided evenly among {self.processes} processes"
+                f"indices: got {len(indices)}; expected a multiple of {self.processes}, the number of processes"
             )
         return indices[self.accelerator.process_index :: self.processes]
 
@@ -256,20 +255,35 @@ class Run:
         if not math.isfinite(value):
             raise NonFiniteLoss(self._step, value)
 
+    def clip(self, parameters: Iterable[Tensor], bound: float) -> Tensor:
+        """Shorten the gradient g of the parameters to g · min(1, bound / ‖g‖); belongs after `backward`.
+
+        Unlike `torch.nn.utils.clip_grad_norm_` it takes fp16's scale out first: a scaled gradient is not the one
+        that is to be bounded.
+
+        Returns:
+            ‖g‖, the Euclidean norm over all parameters before that.
+        """
+        norm: Tensor = self.accelerator.clip_grad_norm_(parameters, bound)
+        return norm
+
+    def logs(self, step: int) -> bool:
+        """Whether to log in this step: about fifty steps of a run, evenly apart, from the first on."""
+        assert self._total is not None
+        return step % max(1, self._total // 50) == 0
+
     def log(self, **values: float | int | Tensor) -> None:
         """Note values of this step, averaged over processes, in `history`, in TensorBoard and beside the bar.
 
         Raises:
-            RuntimeError: if called outside of the loop over `steps`.
+            RuntimeError: if called outside the loop over `steps`.
             ValueError: if a value is not a single number, or is called "step".
         """
         if self._bar is None or self._step == self._total:
-            raise RuntimeError("log belongs into the loop over steps; give final results to finish")
+            raise RuntimeError("log belongs in the loop over steps; give final results to finish")
         for name, value in values.items():
             if name == "step" or (isinstance(value, Tensor) and value.numel() != 1):
-                raise ValueError(
-                    f"log takes single numbers under names other than 'step', got {name}={value!r}"
-                )
+                raise ValueError(f"{name}: got {value!r}; expected a single number, not named 'step'")
         row = dict(zip(values, self._average(list(values.values())), strict=True))
         if not self.history or self.history[-1]["step"] != self._step:
             self.history.append({"step": self._step})
@@ -287,7 +301,7 @@ class Run:
         Args:
             metrics: the results by name: finite numbers, strings, or lists and dicts of them. With several
                 processes those of the main one are written.
-            name: of the record (a file name without ending); "<lesson>-seed<seed>" if not given.
+            name: what people call the run; "<lesson>-seed<seed>" if not given.
             data: in a sentence, what the run learnt from and where that came from.
 
         Raises:
@@ -362,6 +376,7 @@ class Run:
         }
         self._path.parent.mkdir(parents=True, exist_ok=True)
         save_checkpoint(self._path, Checkpoint(self.lesson, self.config, state))
+        self._saved = self._step
 
     def _load(self) -> None:
         assert self._path is not None
@@ -371,7 +386,7 @@ class Run:
             reason = f"written by {processes} process(es), this run has {self.processes}"
             raise CheckpointError(self._path, reason)
         self._restored = state
-        self._step = state["step"]
+        self._step = self._saved = state["step"]
         self.history = state["history"]
         self._clock -= state["seconds"]
         self._dirty = self._dirty or state["dirty"] or state["commit"] != self._commit
@@ -425,15 +440,17 @@ def _bare(accelerator: Accelerator, part: Any) -> Any:
 
 def _plain_config(config: Any) -> dict[str, Any]:
     if not (dataclasses.is_dataclass(config) and not isinstance(config, type)):
-        raise TypeError(f"config must be a frozen dataclass, got {config!r}")
+        raise TypeError(f"config: got {config!r}; expected a frozen dataclass")
     if not config.__dataclass_params__.frozen:  # type: ignore[attr-defined]
-        raise TypeError(f"config must be a frozen dataclass, but {type(config).__name__} is not frozen")
+        raise TypeError(
+            f"config: got {type(config).__name__}, which is not frozen; expected a frozen dataclass"
+        )
+    check_fields(config)
     fields: dict[str, Any] = plain(dataclasses.asdict(config), "config")
     seed = fields.get("seed")
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**32:
-        raise ValueError(f"config.seed must be an integer between 0 and 2**32 - 1, got {seed!r}")
-    if fields.get("precision", "no") not in ("no", "bf16", "fp16"):
-        raise ValueError(f"config.precision must be 'no', 'bf16' or 'fp16', got {fields['precision']!r}")
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise ValueError(f"config.seed: got {seed!r}; expected a whole number from 0 to 2**32 - 1")
+    check_choice("config.precision", fields.get("precision", "no"), get_args(Precision))
     return fields
 
 
@@ -450,7 +467,7 @@ def _accelerator(precision: str) -> Iterator[Accelerator]:
         )
         if precision == "fp16" and accelerator.device.type == "cpu":
             raise ValueError(
-                "config.precision 'fp16' needs an accelerator, got a CPU; 'bf16' and 'no' work there"
+                "config.precision: got 'fp16' on a CPU; expected 'no' or 'bf16', or an accelerator"
             )
         yield accelerator
     finally:

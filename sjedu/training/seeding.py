@@ -17,7 +17,7 @@ def seed_everything(seed: int) -> None:
         ValueError: if seed is not in 0 … 2³²-1 (NumPy's range).
     """
     if not 0 <= seed < 2**32:
-        raise ValueError(f"seed must be between 0 and 2**32 - 1, got {seed}")
+        raise ValueError(f"seed: got {seed}; expected 0 to 2**32 - 1")
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  the global generator is what other people's code draws from
     torch.manual_seed(seed)

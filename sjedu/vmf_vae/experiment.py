@@ -26,7 +26,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from sjedu.checks import check_choices, check_count, check_not_negative, check_positive
+from sjedu.checks import check_count, check_fields, check_not_negative, check_positive
 from sjedu.measures.frechet import frechet_distance
 from sjedu.records import Record
 from sjedu.training import Run, batch_indices
@@ -110,7 +110,7 @@ class Config:
     likelihood_samples: int = 0
 
     def __post_init__(self) -> None:
-        check_choices(self)
+        check_fields(self)
         self._check_numbers()
         if self.latent == "none" and self.decoder == "pixels":
             raise ValueError("decoder: got 'pixels' with latent 'none'; expected 'autoregressive'")

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from sjedu.checks import check_choices, check_count, check_not_negative, check_positive
+from sjedu.checks import check_fields, check_count, check_not_negative, check_positive
 from sjedu.data import load_images
 from sjedu.records import Record
 from sjedu.training import Run, batch_indices
@@ -90,7 +90,7 @@ class StaticConfig:
     landscapes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        check_choices(self)
+        check_fields(self)
         for name in ("dim", "samples", "steps", "batch_size", "evaluations"):
             check_count(name, getattr(self, name))
         for i, width in enumerate(self.hidden):

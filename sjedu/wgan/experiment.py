@@ -38,7 +38,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
-from sjedu.checks import check_choices, check_count, check_not_negative, check_positive
+from sjedu.checks import check_fields, check_count, check_not_negative, check_positive
 from sjedu.data import load_images
 from sjedu.records import Record
 from sjedu.training import Run, batch_indices
@@ -114,7 +114,7 @@ class Config:
     samples: int = 500
 
     def __post_init__(self) -> None:
-        check_choices(self)
+        check_fields(self)
         for name in ("width", "depth", "latent", "steps", "batch_size", "fakes", "measure_every", "samples"):
             check_count(name, getattr(self, name))
         check_count("critic_steps", self.critic_steps, least=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sjedu.checks import check_choices, check_count
+from sjedu.checks import check_fields, check_count
 from sjedu.data import load_images
 from sjedu.data.images import ImageSet
 from sjedu.records import Record
@@ -32,7 +32,7 @@ class TournamentConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_choices(self)
+        check_fields(self)
         for i, size in enumerate(self.sizes):
             check_count(f"sizes[{i}]", size)
         check_count("repeats", self.repeats)

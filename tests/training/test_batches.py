@@ -28,10 +28,10 @@ def test_the_order_depends_on_seed_and_epoch_only():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((-1, 10, 2, 0), "step must be at least 0, got -1"),
-        ((0, 10, 2, -3), "seed must be at least 0, got -3"),
-        ((0, 10, 11, 0), "batch_size must be between 1 and size = 10, got 11"),
-        ((0, 10, 0, 0), "batch_size must be between 1 and size = 10, got 0"),
+        ((-1, 10, 2, 0), "step: got -1; expected at least 0"),
+        ((0, 10, 2, -3), "seed: got -3; expected at least 0"),
+        ((0, 10, 11, 0), "batch_size: got 11; expected 1 to 10"),
+        ((0, 10, 0, 0), "batch_size: got 0; expected 1 to 10"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):

@@ -122,5 +122,5 @@ def test_any_state_comes_back_as_it_was(tree):
 
 
 def test_what_cannot_be_saved_is_named():
-    with pytest.raises(TypeError, match="parts/0: a checkpoint holds tensors and plain values, got object"):
+    with pytest.raises(TypeError, match="parts/0: got object; expected a tensor or a plain value"):
         flatten({"parts": [object()]})

@@ -17,20 +17,27 @@ import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from IPython.core.interactiveshell import InteractiveShell
 from pair import one_step
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 from toy import Config, net, train
 
-from sjedu.training import CheckpointError, NonFiniteLoss, Run
+import sjedu
+from sjedu.training import CheckpointError, Interrupted, NonFiniteLoss, Run
 
 SCRIPT = str(Path(__file__).with_name("toy.py"))
+#: Of other processes: they import the package that these tests import, not the one that may be installed.
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(sjedu.__file__).parents[1])}
 
 
 def start(directory, *options):
     return subprocess.Popen(
-        [sys.executable, SCRIPT, str(directory), *options], stdout=subprocess.PIPE, text=True
+        [sys.executable, SCRIPT, str(directory), *options],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
     )
 
 
@@ -69,11 +76,38 @@ def test_interrupt_saves_the_step_it_came_in(tmp_path):
         if step == 10:
             signal.raise_signal(signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt, match="11 of 60 steps are done and saved"):
+    with pytest.raises(Interrupted, match=r"^stopped at step 11 of 60; resume with resume=True$"):
         train(Config(), tmp_path, before_step=interrupt)
     first = []
     assert train(Config(), tmp_path, resume=True, before_step=first.append)[1] == train(Config())[1]
     assert first[0] == 11
+
+
+def test_an_interrupt_says_how_to_go_on_where_nothing_is_saved(tmp_path):
+    def interrupt(step):
+        if step == 3:
+            raise KeyboardInterrupt
+
+    for directory in (None, tmp_path):
+        with pytest.raises(Interrupted, match=r"^stopped at step 3 of 60; run the cell again to start over$"):
+            train(Config(), directory, before_step=interrupt)
+    with pytest.raises(Interrupted, match=r"^stopped before the first step; run"), Run("toy", Config()):
+        raise KeyboardInterrupt
+
+
+def test_a_notebook_shows_what_ended_a_run_in_one_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    monkeypatch.setattr("IPython.core.history.HistoryManager.enabled", False)
+    shell = InteractiveShell()
+    errors = {
+        "interrupt": Interrupted(44, 400, None),
+        "loss": NonFiniteLoss(5, float("nan")),
+        "checkpoint": CheckpointError(tmp_path / "checkpoint.safetensors", "damaged"),
+    }
+    for name, error in errors.items():
+        shell.push({name: error})
+        shell.run_cell(f"def train():\n    raise {name}\n\ntrain()")
+        assert capsys.readouterr().out.splitlines() == [str(error)]
 
 
 def test_a_finished_run_gives_its_record_back_without_training(tmp_path):
@@ -96,7 +130,7 @@ def test_a_directory_with_a_run_is_not_overwritten(tmp_path):
 def test_resuming_needs_a_run(tmp_path):
     with pytest.raises(CheckpointError, match="nothing to resume"):
         train(Config(), tmp_path, resume=True)
-    with pytest.raises(ValueError, match="directory=None"):
+    with pytest.raises(ValueError, match="directory: got None; expected that of the run to resume"):
         train(Config(), resume=True)
 
 
@@ -141,6 +175,35 @@ def test_tensorboard_has_each_step_once_after_a_resume(tmp_path):
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     assert [event.step for event in events.Scalars("loss")] == list(range(60))
+
+
+def test_a_checkpoint_counts_no_step_that_tensorboard_lacks(tmp_path):
+    """A power cut after the checkpoint of step 7, and before anything else is written."""
+    steps = []
+
+    def look(step):
+        if step == 7:
+            events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+            steps.extend(event.step for event in events.Scalars("loss"))
+
+    train(Config(steps=9), tmp_path, before_step=look)
+    assert steps == list(range(7))
+
+
+def test_seconds_add_up_over_resumes(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("sjedu.training.run.time.perf_counter", lambda: now[0])
+
+    def a_second_each(step):
+        now[0] += 1
+        if step in (10, 30):
+            signal.raise_signal(signal.SIGINT)
+
+    for resume in (False, True):
+        with pytest.raises(Interrupted):
+            train(Config(), tmp_path, resume=resume, before_step=a_second_each)
+        now[0] += 1000  # between runs nobody computes
+    assert train(Config(), tmp_path, resume=True, before_step=a_second_each)[0].seconds == 60
 
 
 def test_the_scaler_of_fp16_is_resumed(tmp_path):
@@ -190,7 +253,9 @@ def test_a_second_interrupt_does_not_wait_and_leaves_the_last_checkpoint(tmp_pat
             signal.raise_signal(signal.SIGINT)
 
     handler = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(
+        Interrupted, match=r"^stopped at step 10 of 60; resume with resume=True, from step 7$"
+    ):
         train(Config(), tmp_path, before_step=interrupt)
     assert signal.getsignal(signal.SIGINT) is handler
     first = []
@@ -204,8 +269,8 @@ def test_what_a_killed_write_left_is_not_read_and_goes(tmp_path):
     train(Config(steps=7), tmp_path)
     assert sorted(file.name for file in tmp_path.iterdir()) == [
         "checkpoint.safetensors",
+        "record.json",
         "tensorboard",
-        "toy-seed0.json",
     ]
 
 
@@ -219,10 +284,11 @@ def test_runs_of_different_precision_follow_one_another():
 @pytest.mark.parametrize(
     ("config", "error", "message"),
     [
-        (Config(seed=-1), ValueError, "config.seed must be an integer between 0"),
-        (Config(precision="fp8"), ValueError, "config.precision must be 'no', 'bf16' or 'fp16', got 'fp8'"),
-        (Config(precision="fp16"), ValueError, "'fp16' needs an accelerator"),
-        ({"seed": 0}, TypeError, "config must be a frozen dataclass"),
+        (Config(steps=0), ValueError, r"config\.steps: got 0; expected at least 1"),
+        (Config(seed=-1), ValueError, r"config\.seed: got -1; expected a whole number from 0 to"),
+        (Config(precision="fp8"), ValueError, "got 'fp8'; expected one of 'no', 'bf16', 'fp16'"),
+        (Config(precision="fp16"), ValueError, "got 'fp16' on a CPU; expected 'no' or 'bf16'"),
+        ({"seed": 0}, TypeError, "config: got .*; expected a frozen dataclass"),
     ],
 )
 def test_bad_configs_are_named(config, error, message):
@@ -274,6 +340,32 @@ def test_a_batch_that_does_not_divide_is_named():
         assert run.shard(torch.arange(3)).tolist() == [0, 1, 2]
 
 
+def clipped(bound, scale=None):
+    """The norm that clipping reports, and the gradient after it, where the gradient is 3."""
+    with Run("toy", Config(), progress=False) as run:
+        model = nn.Linear(1, 1, bias=False)
+        model, _ = run.prepare(model, torch.optim.SGD(model.parameters()))
+        if scale is not None:  # what accelerate does with fp16, on the CPU
+            run.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+            run.accelerator.native_amp, run.accelerator.state._mixed_precision = True, "fp16"
+        run.backward(3 * model.weight.sum())
+        return run.clip(model.parameters(), bound).item(), model.weight.grad.item()
+
+
+@pytest.mark.parametrize("scale", [None, 1024.0])
+@pytest.mark.parametrize(("bound", "gradient"), [(1.0, 1.0), (2.0, 2.0), (5.0, 3.0)])
+def test_a_long_gradient_is_shortened_whatever_its_scale(bound, gradient, scale):
+    # PyTorch divides by norm + 1e-6.
+    assert clipped(bound, scale) == pytest.approx((3.0, gradient), rel=1e-6)
+
+
+@pytest.mark.parametrize(("total", "every"), [(1, 1), (50, 1), (99, 1), (100, 2), (400, 8)])
+def test_about_fifty_steps_of_a_run_are_logged(total, every):
+    with Run("toy", Config(), progress=False) as run:
+        run.prepare()
+        assert [step for step in run.steps(total) if run.logs(step)] == list(range(0, total, every))
+
+
 def test_values_of_one_step_share_a_row():
     with Run("toy", Config(), progress=False) as run:
         run.prepare(nn.Linear(1, 1))
@@ -281,9 +373,11 @@ def test_values_of_one_step_share_a_row():
             run.log(loss=torch.tensor(0.5, requires_grad=True))
             if step == 1:
                 run.log(accuracy=1)
-                with pytest.raises(ValueError, match="other than 'step', got step=3"):
+                with pytest.raises(
+                    ValueError, match="step: got 3; expected a single number, not named 'step'"
+                ):
                     run.log(step=3)
-                with pytest.raises(ValueError, match="single numbers"):
+                with pytest.raises(ValueError, match="expected a single number"):
                     run.log(loss=torch.zeros(2))
         record = run.finish({})
     assert run.history == [{"step": 0, "loss": 0.5}, {"step": 1, "loss": 0.5, "accuracy": 1.0}]
@@ -291,7 +385,7 @@ def test_values_of_one_step_share_a_row():
 
 
 def test_what_has_no_state_cannot_be_prepared():
-    refused = pytest.raises(TypeError, match="must have a state_dict and a load_state_dict, got 3")
+    refused = pytest.raises(TypeError, match="parts: got 3; expected objects with state_dict")
     with Run("toy", Config(), progress=False) as run, refused:
         run.prepare(nn.Linear(1, 1), 3)
 
@@ -326,7 +420,7 @@ def pair(tmp_path_factory):
     script = str(Path(__file__).with_name("pair.py"))
     # This is what `accelerate launch` calls for several processes; on CPUs it would call MPI instead.
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", script, str(folder)]
-    environment = os.environ | {"ACCELERATE_USE_CPU": "true"}
+    environment = ENVIRONMENT | {"ACCELERATE_USE_CPU": "true"}
     done = subprocess.run(
         [sys.executable, *launch], capture_output=True, text=True, timeout=180, env=environment
     )
@@ -363,5 +457,5 @@ def test_the_record_says_what_ran(tmp_path):
     assert record.config == dataclasses.asdict(Config(seed=3))
     assert record.seed == 3
     assert len(record.curve("loss")[0]) == 60
-    assert (tmp_path / "toy-seed3.json").is_file()
+    assert (tmp_path / "record.json").is_file()
     assert record.provenance().endswith("seed 3")

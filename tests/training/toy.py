@@ -17,13 +17,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from sjedu.checks import PositiveInt
 from sjedu.training import Run, batch_indices
 
 
 @dataclass(frozen=True)
 class Config:
     seed: int = 0
-    steps: int = 60
+    steps: PositiveInt = 60
     batch_size: int = 16
     learning_rate: float = 0.01
     precision: str = "no"

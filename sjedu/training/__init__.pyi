@@ -1,0 +1,10 @@
+from .batches import batch_indices as batch_indices
+from .configs import Precision as Precision
+from .configs import Seed as Seed
+from .configs import presets as presets
+from .configs import sweep as sweep
+from .errors import CheckpointError as CheckpointError
+from .errors import Interrupted as Interrupted
+from .errors import NonFiniteLoss as NonFiniteLoss
+from .run import Run as Run
+from .seeding import seed_everything as seed_everything
