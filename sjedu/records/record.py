@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -248,7 +249,7 @@ def _read(content: bytes, source: str) -> dict[str, Any]:
 
 def _parse(content: Mapping[str, Any], source: str) -> Record:
     fields = {name: value for name, value in content.items() if name != "schema"}
-    hints = get_type_hints(Record)
+    hints = _types()
     if fields.keys() != hints.keys():
         wrong = ", ".join(sorted(fields.keys() ^ hints.keys()))
         raise RecordError(f"{source}: these fields are missing or unknown: {wrong}")
@@ -262,6 +263,11 @@ def _parse(content: Mapping[str, Any], source: str) -> Record:
         return Record(**fields)
     except ValueError as error:
         raise RecordError(f"{source}: {error}") from error
+
+
+@cache
+def _types() -> dict[str, Any]:
+    return get_type_hints(Record)
 
 
 def _inside(value: Any) -> str:
