@@ -19,20 +19,30 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import torch
 import torch.nn.functional as F
+from annotated_types import MinLen
 from torch.optim.lr_scheduler import OneCycleLR
 
+from sjedu.checks import (
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    ProperShare,
+    Share,
+    check_fields,
+)
 from sjedu.data import Images, load_images
 from sjedu.records import Record
 from sjedu.rope_2d.rotary import weight_decay_groups
 from sjedu.rope_2d.tasks import OFFSETS, SYMBOLS, Arrangement, Batch, PictureTask, SymbolTask
 from sjedu.rope_2d.vision import Encoding, GridTransformer, PatchEmbedding, Readout, SymbolEmbedding
-from sjedu.training import Run
+from sjedu.training import Precision, Run, Seed, presets
 
 Dataset: TypeAlias = Literal["digits", "mnist", "fashion_mnist", "cifar10", "symbols"]
+Grid: TypeAlias = tuple[PositiveInt, PositiveInt]
 
 #: By how much the coordinates are shifted to see whether a model knows more than differences (C7).
 SHIFT = (5, 3)
@@ -43,7 +53,7 @@ class Config:
     """All numbers of one run.
 
     Attributes:
-        study: what the run is part of; its record's name begins with it.
+        study: the preset, or the question that the run helps to answer.
         encoding: how the model knows where a token stands.
         dataset: what it learns; "symbols" is the neighbour task, the others are pictures.
         seed: of weights, data order and augmentation.
@@ -73,29 +83,30 @@ class Config:
     study: str = "cpu"
     encoding: Encoding = "rope_axial"
     dataset: Dataset = "digits"
-    seed: int = 0
-    precision: Literal["no", "bf16", "fp16"] = "no"
+    seed: Seed = 0
+    precision: Precision = "no"
     evaluate: Literal["test", "validation"] = "test"
-    grid: tuple[int, int] = (6, 6)
-    test_grids: tuple[tuple[int, int], ...] = ((6, 6), (8, 6), (6, 8), (8, 8), (10, 10))
-    patch: int = 2
+    grid: Grid = (6, 6)
+    test_grids: Annotated[tuple[Grid, ...], MinLen(1)] = ((6, 6), (8, 6), (6, 8), (8, 8), (10, 10))
+    patch: PositiveInt = 2
     arrangement: Arrangement = "place"
     flip: bool = False
-    dim: int = 48
-    heads: int = 3
-    layers: int = 2
-    mlp_ratio: float = 2.0
+    dim: PositiveInt = 48
+    heads: PositiveInt = 3
+    layers: PositiveInt = 2
+    mlp_ratio: PositiveFloat = 2.0
     readout: Readout = "mean"
-    base: float | None = None
-    drop_path: float = 0.0
-    steps: int = 400
-    batch_size: int = 64
-    learning_rate: float = 3e-3
-    warmup: float = 0.3
-    weight_decay: float = 0.01
-    label_smoothing: float = 0.0
+    base: PositiveFloat | None = None
+    drop_path: ProperShare = 0.0
+    steps: PositiveInt = 400
+    batch_size: PositiveInt = 64
+    learning_rate: PositiveFloat = 3e-3
+    warmup: Share = 0.3
+    weight_decay: NonNegativeFloat = 0.01
+    label_smoothing: Share = 0.0
 
     def __post_init__(self) -> None:
+        check_fields(self)  # first: a misspelt name is not one that does not fit another
         if (self.dataset == "symbols") != (self.readout == "marker"):
             raise ValueError(
                 f"readout: got {self.readout!r} with dataset {self.dataset!r}; expected 'marker' with"
@@ -104,7 +115,7 @@ class Config:
 
     @property
     def name(self) -> str:
-        """Of the run's record; a study that is called like its data set is named once."""
+        """The name of the run's record; a study that is called like its data set is named once."""
         base = () if self.base is None else (f"base{self.base:g}",)
         parts = (self.study, self.dataset, self.encoding, *base, f"seed{self.seed}")
         return "-".join(dict.fromkeys(parts))
@@ -113,7 +124,6 @@ class Config:
 _CPU = Config()
 _REAL = dataclasses.replace(_CPU, test_grids=((6, 6), (8, 6), (6, 8), (8, 8)), patch=6, steps=1500)
 _SYMBOLS = Config(
-    study="symbols",
     dataset="symbols",
     grid=(8, 8),
     test_grids=((8, 8), (8, 10), (10, 8), (12, 12), (16, 16)),
@@ -126,19 +136,14 @@ _SYMBOLS = Config(
     weight_decay=0.0,
 )
 
-PRESETS: dict[str, Config] = {
-    "cpu": _CPU,
-    "symbols": _SYMBOLS,
-    "quick": dataclasses.replace(
-        _SYMBOLS, study="quick", grid=(5, 5), test_grids=((5, 5), (5, 7), (7, 5)), steps=300
-    ),
-    "scale": dataclasses.replace(
-        _CPU, study="scale", arrangement="scale", test_grids=((6, 6), (8, 8), (10, 10)), steps=500
-    ),
-    "mnist": dataclasses.replace(_REAL, study="mnist", dataset="mnist"),
-    "fashion_mnist": dataclasses.replace(_REAL, study="fashion_mnist", dataset="fashion_mnist"),
-    "gpu": Config(
-        study="gpu",
+PRESETS = presets(
+    cpu=_CPU,
+    symbols=_SYMBOLS,
+    quick=dataclasses.replace(_SYMBOLS, grid=(5, 5), test_grids=((5, 5), (5, 7), (7, 5)), steps=300),
+    scale=dataclasses.replace(_CPU, arrangement="scale", test_grids=((6, 6), (8, 8), (10, 10)), steps=500),
+    mnist=dataclasses.replace(_REAL, dataset="mnist"),
+    fashion_mnist=dataclasses.replace(_REAL, dataset="fashion_mnist"),
+    gpu=Config(
         dataset="cifar10",
         precision="bf16",
         grid=(8, 8),
@@ -158,31 +163,13 @@ PRESETS: dict[str, Config] = {
         weight_decay=0.05,
         label_smoothing=0.1,
     ),
-}
+)
 
 
 def train(
     config: Config, directory: str | Path | None = None, *, resume: bool = False, progress: bool = True
 ) -> Record:
-    """Train one model and test it on every grid of the config.
-
-    Args:
-        config: all numbers.
-        directory: where checkpoint, TensorBoard events and record go; None: nowhere.
-        resume: continue the run in that directory.
-        progress: show a bar.
-
-    Returns:
-        The record. Its metrics are accuracies: "8x10" on that grid, "8x10 rescaled" with coordinates in the
-        range of the training, "8x8 shifted" with coordinates moved by `SHIFT`, "8x10 vertical" and
-        "8x10 horizontal" for the markers of each direction; and "parameters", the size of the model.
-
-    Raises:
-        ValueError: if a size does not fit; says which.
-        DataNotFound, DamagedData: if the pictures cannot be read.
-        CheckpointError: if the directory holds a run and `resume` is false, or none that fits and it is true.
-        NonFiniteLoss: if the loss becomes NaN or infinite; names the step.
-    """
+    """Train one model and test it on every grid of the config; `evaluate` says what is measured."""
     with Run("rope_2d", config, directory, resume=resume, progress=progress) as run:
         task = load_task(config, run.device)
         model = build_model(config)
@@ -201,7 +188,7 @@ def train(
             optimizer.step()
             scheduler.step()
             optimizer.zero_grad()
-            if step % max(1, config.steps // 50) == 0:
+            if run.logs(step):
                 correct = (logits.argmax(dim=-1) == labels[share]).float().mean()
                 run.log(loss=loss, accuracy=correct)
 
@@ -209,11 +196,7 @@ def train(
 
 
 def load_task(config: Config, device: torch.device | str = "cpu") -> SymbolTask | PictureTask:
-    """Return what the config asks to learn, with its examples on a device.
-
-    Raises:
-        DataNotFound, DamagedData: if the pictures cannot be read.
-    """
+    """Return what the config asks to learn, with its examples on a device."""
     validation = config.evaluate == "validation"
     if config.dataset == "symbols":
         return SymbolTask(
@@ -226,8 +209,8 @@ def load_task(config: Config, device: torch.device | str = "cpu") -> SymbolTask 
     else:
         held_out = load_images(config.dataset, "test")
     return PictureTask(
-        _moved(training, device),
-        _moved(held_out, device),
+        training.to(device),
+        held_out.to(device),
         config.grid,
         config.patch,
         config.arrangement,
@@ -260,7 +243,13 @@ def build_model(config: Config) -> GridTransformer:
 
 
 def evaluate(model: torch.nn.Module, task: SymbolTask | PictureTask, config: Config) -> dict[str, float]:
-    """Return the accuracies on every grid of the config, by the names that `train` lists."""
+    """Return the accuracies on every grid of the config.
+
+    Returns:
+        "8x10" on that grid; "8x10 rescaled" with coordinates in the range of the training; "8x8 shifted" with
+        coordinates moved by `SHIFT`; "8x10 vertical" and "8x10 horizontal" for the markers of each direction; and
+        "parameters", the size of the model.
+    """
     model.eval()
     metrics: dict[str, float] = {}
     for grid in config.test_grids:
@@ -287,28 +276,6 @@ def predictions(model: torch.nn.Module, examples: Batch, **options: Any) -> torc
     return torch.cat([model(part, **options).argmax(dim=-1) for part in torch.split(examples.inputs, 512)])
 
 
-def sweep(
-    config: Config,
-    encodings: tuple[Encoding, ...],
-    seeds: tuple[int, ...],
-    directory: str | Path | None = None,
-    *,
-    progress: bool = True,
-) -> list[Record]:
-    """Train every encoding with every seed, all else equal; each run in a folder of its own.
-
-    Raises:
-        What `train` raises.
-    """
-    runs = [
-        dataclasses.replace(config, encoding=encoding, seed=seed) for encoding in encodings for seed in seeds
-    ]
-    return [
-        train(each, None if directory is None else Path(directory) / each.name, progress=progress)
-        for each in runs
-    ]
-
-
 def _share(correct: torch.Tensor) -> float:
     return round(correct.float().mean().item(), 4)
 
@@ -318,7 +285,3 @@ def _part(images: Images, which: slice) -> Images:
     return dataclasses.replace(
         images, images=images.images[which], labels=images.labels[which], source=source
     )
-
-
-def _moved(images: Images, device: torch.device | str) -> Images:
-    return dataclasses.replace(images, images=images.images.to(device), labels=images.labels.to(device))
