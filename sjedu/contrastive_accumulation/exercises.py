@@ -16,7 +16,10 @@ from torch import Tensor, nn
 
 from sjedu.contrastive_accumulation import theory
 from sjedu.contrastive_accumulation.losses import info_nce
-from sjedu.course.exercises import Answer, Exercise, expect
+from sjedu.course.exercises import Answer, Exercises, expect, judged_by
+
+EXERCISES = Exercises()
+
 
 CLOSE = 1e-10
 
@@ -48,11 +51,6 @@ def _embeddings(pairs: int = 6, dim: int = 5, seed: int = 0) -> tuple[Tensor, Te
 # ---------------------------------------------------------------- 0: what naive accumulation leaves out
 
 
-def missing_pairs(batch: int, chunk: int) -> int:
-    sizes = [chunk] * (batch // chunk) + [batch % chunk]
-    return batch**2 - sum(size**2 for size in sizes)
-
-
 def _missing_even(answer: Answer) -> None:
     found = answer(64, 16)
     expect(found != 4 * 16**2, "those are the pairs that are compared; the others are asked for.")
@@ -70,11 +68,23 @@ def _missing_short(answer: Answer) -> None:
     )
 
 
+@EXERCISES.add("0", "Warm-up: what naive accumulation leaves out", minutes=3, difficulty="easy")
+@judged_by(_missing_even, _missing_short)
+def missing_pairs(batch: int, chunk: int) -> int:
+    """Return a whole number.
+
+    A batch of `batch` samples is cut into chunks of `chunk`; the last may be smaller. How many of the entries
+    of the `batch` × `batch` matrix of similarities lie outside all chunks, and so are never looked at?
+
+    Hint: Count what lies inside: a chunk of $m$ samples holds $m^2$ entries.
+
+    Shows: with n equal chunks, all but 1/n of the comparisons are lost.
+    """
+    sizes = [chunk] * (batch // chunk) + [batch % chunk]
+    return batch**2 - sum(size**2 for size in sizes)
+
+
 # ---------------------------------------------------------------- 1: the coefficients
-
-
-def coef(s: Tensor, t: Tensor) -> Tensor:
-    return torch.softmax(s, dim=1) * t.sum(dim=1, keepdim=True) - t
 
 
 def _coef_by_autograd(s: Tensor, t: Tensor) -> Tensor:
@@ -120,14 +130,25 @@ def _coef_masked(answer: Answer) -> None:
     expect(_error(found, _coef_by_autograd(s, t)) < CLOSE, "with a masked diagonal it is wrong.")
 
 
+@EXERCISES.add("1", "The coefficients", minutes=8, difficulty="easy")
+@judged_by(_coef_rows, _coef_exact, _coef_several, _coef_masked)
+def coef(s: Tensor, t: Tensor) -> Tensor:
+    r"""s, t: (batch, batch) -> (batch, batch)
+
+    Return $c_{ij} = \partial\mathcal L/\partial s_{ij}$ for $\mathcal L = -\sum_{ij} t_{ij}\log p_{ij}$ with
+    the softmax $p$ over rows. Rows of `t` may sum to anything (several positives), and `s` may hold $-\infty$
+    for masked pairs.
+
+    Hint: Write $\log p_{ij} = s_{ij} - \log\sum_k e^{s_{ik}}$ and collect: how often does the second term of
+    row $i$ stand there?
+
+    Shows: your c is the whole derivative of the loss by the similarities: the loss can now be replaced by Σ c
+    s.
+    """
+    return torch.softmax(s, dim=1) * t.sum(dim=1, keepdim=True) - t
+
+
 # ---------------------------------------------------------------- 2: the target vectors
-
-
-def target_vectors(h: Tensor, t: Tensor, tau: float) -> Tensor:
-    s = h @ h.T / tau
-    s.fill_diagonal_(-torch.inf)
-    c = torch.softmax(s, dim=1) * t.sum(dim=1, keepdim=True) - t
-    return (c + c.T) @ h / tau
 
 
 def _target_by_autograd(h: Tensor, t: Tensor, tau: float) -> Tensor:
@@ -197,19 +218,25 @@ def _target_symmetries(answer: Answer) -> None:
     )
 
 
+@EXERCISES.add("2", "The target vectors", minutes=12, difficulty="medium")
+@judged_by(_target_temperature, _target_asymmetric, _target_symmetries)
+def target_vectors(h: Tensor, t: Tensor, tau: float) -> Tensor:
+    r"""h: (batch, dim), t: (batch, batch) -> (batch, dim)
+
+    Return $\tilde h_i = \partial\mathcal L/\partial h_i$ for $s_{ij} = \langle h_i, h_j\rangle/\tau$ with the
+    diagonal masked, for labels `t` that need not be symmetric. In closed form, without autograd.
+
+    Hint: $h_i$ stands in row $i$ *and* in column $i$ of $s$. Mask the diagonal before the softmax.
+
+    Shows: Σ⟨h, h̃⟩ has the gradient of the whole loss, and is a sum over samples.
+    """
+    s = h @ h.T / tau
+    s.fill_diagonal_(-torch.inf)
+    c = torch.softmax(s, dim=1) * t.sum(dim=1, keepdim=True) - t
+    return (c + c.T) @ h / tau
+
+
 # ---------------------------------------------------------------- 3: the accumulated step
-
-
-def cached_step(model: nn.Module, x: Any, loss: Answer, chunk: int) -> Any:
-    parts = x.split(chunk)
-    with torch.no_grad():
-        h: Any = torch.cat([model(part) for part in parts])
-    h.requires_grad_()
-    value = loss(h)
-    value.backward()
-    for part, target in zip(parts, h.grad.split(chunk), strict=True):
-        (model(part) * target).sum().backward()
-    return value.detach()
 
 
 def _network(dropout: float = 0.0) -> nn.Sequential:
@@ -293,24 +320,32 @@ def _step_keeps(answer: Answer) -> None:
     expect(not model.training, "leave the model in the mode that it was in.")
 
 
-# ---------------------------------------------------------------- 4: dropout, replayed
+@EXERCISES.add("3", "The accumulated step", minutes=15, difficulty="medium")
+@judged_by(_step_gradient, _step_short_chunk, _step_value, _step_keeps)
+def cached_step(model: nn.Module, x: Any, loss: Answer, chunk: int) -> Any:
+    r"""Return loss(model(x)), with gradients accumulated in model's parameters.
 
+    Add to `.grad` of `model` the gradient of `loss(h)`, where `h` are the embeddings of all of `x`, with the
+    graph of at most `chunk` samples at a time. Return the loss. `loss` is any differentiable function of the
+    embeddings.
 
-def replayed_step(model: nn.Module, x: Any, loss: Answer, chunk: int) -> Any:
-    states, embeddings = [], []
-    for part in x.split(chunk):
-        states.append(torch.get_rng_state())
-        with torch.no_grad():
-            embeddings.append(model(part))
-    after = torch.get_rng_state()
-    h: Any = torch.cat(embeddings).requires_grad_()
+    Hint: Let autograd find $\tilde h$: embeddings without a graph, `requires_grad_()`, `loss(h).backward()`,
+    and read `h.grad`.
+
+    Shows: your step is exact for every chunk, keeps earlier gradients, and reports the loss.
+    """
+    parts = x.split(chunk)
+    with torch.no_grad():
+        h: Any = torch.cat([model(part) for part in parts])
+    h.requires_grad_()
     value = loss(h)
     value.backward()
-    for part, state, target in zip(x.split(chunk), states, h.grad.split(chunk), strict=True):
-        torch.set_rng_state(state)
+    for part, target in zip(parts, h.grad.split(chunk), strict=True):
         (model(part) * target).sum().backward()
-    torch.set_rng_state(after)
     return value.detach()
+
+
+# ---------------------------------------------------------------- 4: dropout, replayed
 
 
 def _dropout_reference(model: nn.Module, x: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -366,29 +401,36 @@ def _replay_state(answer: Answer) -> None:
         )
 
 
+@EXERCISES.add("4", "Dropout, replayed", minutes=12, difficulty="medium")
+@judged_by(_replay_gradient, _replay_varies, _replay_state)
+def replayed_step(model: nn.Module, x: Any, loss: Answer, chunk: int) -> Any:
+    """As cached_step, for a model with dropout.
+
+    Make it exact for a model with dropout on the CPU: the second pass over a chunk must draw the masks of the
+    first.
+
+    Hint: `torch.get_rng_state()` before each chunk of the first pass, `torch.set_rng_state()` before the same
+    chunk of the second. Where should the generator stand at the end?
+
+    Shows: with replayed masks dropout is no obstacle, and so SimCSE is not either.
+    """
+    states, embeddings = [], []
+    for part in x.split(chunk):
+        states.append(torch.get_rng_state())
+        with torch.no_grad():
+            embeddings.append(model(part))
+    after = torch.get_rng_state()
+    h: Any = torch.cat(embeddings).requires_grad_()
+    value = loss(h)
+    value.backward()
+    for part, state, target in zip(x.split(chunk), states, h.grad.split(chunk), strict=True):
+        torch.set_rng_state(state)
+        (model(part) * target).sum().backward()
+    torch.set_rng_state(after)
+    return value.detach()
+
+
 # ---------------------------------------------------------------- 5: two towers, streamed
-
-
-def clip_stream(u: Tensor, v: Tensor, beta: float, block: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    n = len(u)
-    rows, columns = u.new_empty(n), u.new_full((n,), -torch.inf)
-    for i in range(0, n, block):
-        s = beta * u[i : i + block] @ v.T
-        rows[i : i + block] = s.logsumexp(dim=1)
-        columns = torch.logaddexp(columns, s.logsumexp(dim=0))
-    hits = beta * (u * v).sum(dim=1)
-    loss = ((rows + columns) / 2 - hits).mean()
-    du, dv, dbeta = torch.zeros_like(u), torch.zeros_like(v), u.new_zeros(())
-    for i in range(0, n, block):
-        here = slice(i, i + block)
-        inner = u[here] @ v.T
-        s = beta * inner
-        G = ((s - rows[here, None]).exp() + (s - columns).exp()) / (2 * n)
-        G[torch.arange(len(G)), torch.arange(i, i + len(G))] -= 1 / n
-        du[here] = beta * G @ v
-        dv += beta * G.T @ u[here]
-        dbeta += (G * inner).sum()
-    return loss, du, dv, dbeta
 
 
 def _clip_outputs(answer: Answer, n: int, beta: float, block: int) -> list[float]:
@@ -431,11 +473,42 @@ def _clip_large(answer: Answer) -> None:
     )
 
 
+@EXERCISES.add("5", "Two towers, streamed", minutes=25, difficulty="hard")
+@judged_by(_clip_exact, _clip_large)
+def clip_stream(u: Tensor, v: Tensor, beta: float, block: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    r"""u, v: (N, dim) -> the loss, and its derivatives by u, v and beta
+
+    Compute the symmetric loss $\frac1{2N}\sum_i[\mathrm{CE}(s_{i\cdot}, i) + \mathrm{CE}(s_{\cdot i}, i)]$ of
+    $s = \beta uv^\top$ and its derivatives by $u$, $v$ and $\beta$, holding no more than `block` rows of $s$
+    at a time.
+
+    Hint: Two sweeps. The first finds the log-sum-exp of each row, and, with `torch.logaddexp`, of each
+    column; the second builds $G = (P^r + P^c - 2I)/2N$ block by block.
+
+    Shows: the loss of N pairs needs memory for N, not for N² numbers.
+    """
+    n = len(u)
+    rows, columns = u.new_empty(n), u.new_full((n,), -torch.inf)
+    for i in range(0, n, block):
+        s = beta * u[i : i + block] @ v.T
+        rows[i : i + block] = s.logsumexp(dim=1)
+        columns = torch.logaddexp(columns, s.logsumexp(dim=0))
+    hits = beta * (u * v).sum(dim=1)
+    loss = ((rows + columns) / 2 - hits).mean()
+    du, dv, dbeta = torch.zeros_like(u), torch.zeros_like(v), u.new_zeros(())
+    for i in range(0, n, block):
+        here = slice(i, i + block)
+        inner = u[here] @ v.T
+        s = beta * inner
+        G = ((s - rows[here, None]).exp() + (s - columns).exp()) / (2 * n)
+        G[torch.arange(len(G)), torch.arange(i, i + len(G))] -= 1 / n
+        du[here] = beta * G @ v
+        dv += beta * G.T @ u[here]
+        dbeta += (G * inner).sum()
+    return loss, du, dv, dbeta
+
+
 # ---------------------------------------------------------------- 6: several processes
-
-
-def ddp_scale(kind: str, world: int) -> float:
-    return {"global": float(world), "rows": 1.0, "detached": float("nan")}[kind]
 
 
 def _processes_gradient(kind: str, world: int) -> tuple[Tensor, Tensor]:
@@ -489,120 +562,22 @@ def _scale_detached(answer: Answer) -> None:
     )
 
 
-# ---------------------------------------------------------------- the exercises
+@EXERCISES.add("6", "Several processes", minutes=10, difficulty="medium")
+@judged_by(_scale_right, _scale_detached)
+def ddp_scale(kind: str, world: int) -> float:
+    """kind: "global", "rows" or "detached"; world: number of processes -> a number
 
-_ALL = (
-    Exercise(
-        id="0",
-        title="Warm-up: what naive accumulation leaves out",
-        task="A batch of `batch` samples is cut into chunks of `chunk`; the last may be smaller. How many of the entries of the"
-        " `batch` × `batch` matrix of similarities lie outside all chunks, and so are never looked at?",
-        hint="Count what lies inside: a chunk of $m$ samples holds $m^2$ entries.",
-        stub='''def missing_pairs(batch, chunk):
-    """Return a whole number."""
-    return ...''',
-        solution=missing_pairs,
-        checks=(_missing_even, _missing_short),
-        shows="with n equal chunks, all but 1/n of the comparisons are lost.",
-        minutes=3,
-        difficulty="easy",
-    ),
-    Exercise(
-        id="1",
-        title="The coefficients",
-        task="Return $c_{ij} = \\partial\\mathcal L/\\partial s_{ij}$ for $\\mathcal L = -\\sum_{ij} t_{ij}\\log p_{ij}$ with the softmax"
-        " $p$ over rows. Rows of `t` may sum to anything (several positives), and `s` may hold $-\\infty$ for"
-        " masked pairs.",
-        hint="Write $\\log p_{ij} = s_{ij} - \\log\\sum_k e^{s_{ik}}$ and collect: how often does the second term of row $i$ stand"
-        " there?",
-        stub='''def coef(s, t):
-    """s, t: (batch, batch) -> (batch, batch)"""
-    return ...''',
-        solution=coef,
-        checks=(_coef_rows, _coef_exact, _coef_several, _coef_masked),
-        shows="your c is the whole derivative of the loss by the similarities: the loss can now be replaced by Σ c s.",
-        minutes=8,
-        difficulty="easy",
-    ),
-    Exercise(
-        id="2",
-        title="The target vectors",
-        task="Return $\\tilde h_i = \\partial\\mathcal L/\\partial h_i$ for $s_{ij} = \\langle h_i, h_j\\rangle/\\tau$ with the diagonal masked,"
-        " for labels `t` that need not be symmetric. In closed form, without autograd.",
-        hint="$h_i$ stands in row $i$ *and* in column $i$ of $s$. Mask the diagonal before the softmax.",
-        stub='''def target_vectors(h, t, tau):
-    """h: (batch, dim), t: (batch, batch) -> (batch, dim)"""
-    return ...''',
-        solution=target_vectors,
-        checks=(_target_temperature, _target_asymmetric, _target_symmetries),
-        shows="Σ⟨h, h̃⟩ has the gradient of the whole loss, and is a sum over samples.",
-        minutes=12,
-        difficulty="medium",
-    ),
-    Exercise(
-        id="3",
-        title="The accumulated step",
-        task="Add to `.grad` of `model` the gradient of `loss(h)`, where `h` are the embeddings of all of `x`, with the graph of at"
-        " most `chunk` samples at a time. Return the loss. `loss` is any differentiable function of the embeddings.",
-        hint="Let autograd find $\\tilde h$: embeddings without a graph, `requires_grad_()`, `loss(h).backward()`, and read `h.grad`.",
-        stub='''def cached_step(model, x, loss, chunk):
-    """Return loss(model(x)), with gradients accumulated in model's parameters."""
-    return ...''',
-        solution=cached_step,
-        checks=(_step_gradient, _step_short_chunk, _step_value, _step_keeps),
-        shows="your step is exact for every chunk, keeps earlier gradients, and reports the loss.",
-        minutes=15,
-        difficulty="medium",
-    ),
-    Exercise(
-        id="4",
-        title="Dropout, replayed",
-        task="Make it exact for a model with dropout on the CPU: the second pass over a chunk must draw the masks of the first.",
-        hint="`torch.get_rng_state()` before each chunk of the first pass, `torch.set_rng_state()` before the same chunk of the"
-        " second. Where should the generator stand at the end?",
-        stub='''def replayed_step(model, x, loss, chunk):
-    """As cached_step, for a model with dropout."""
-    return ...''',
-        solution=replayed_step,
-        checks=(_replay_gradient, _replay_varies, _replay_state),
-        shows="with replayed masks dropout is no obstacle, and so SimCSE is not either.",
-        minutes=12,
-        difficulty="medium",
-    ),
-    Exercise(
-        id="5",
-        title="Two towers, streamed",
-        task="Compute the symmetric loss $\\frac1{2N}\\sum_i[\\mathrm{CE}(s_{i\\cdot}, i) + \\mathrm{CE}(s_{\\cdot i}, i)]$ of $s = \\beta uv^\\top$"
-        " and its derivatives by $u$, $v$ and $\\beta$, holding no more than `block` rows of $s$ at a time.",
-        hint="Two sweeps. The first finds the log-sum-exp of each row, and, with `torch.logaddexp`, of each column; the second builds"
-        " $G = (P^r + P^c - 2I)/2N$ block by block.",
-        stub='''def clip_stream(u, v, beta, block):
-    """u, v: (N, dim) -> the loss, and its derivatives by u, v and beta"""
-    return ...''',
-        solution=clip_stream,
-        checks=(_clip_exact, _clip_large),
-        shows="the loss of N pairs needs memory for N, not for N² numbers.",
-        minutes=25,
-        difficulty="hard",
-    ),
-    Exercise(
-        id="6",
-        title="Several processes",
-        task="DistributedDataParallel leaves the *mean* of the processes' gradients. By which factor must it be multiplied to be the"
-        " gradient of the whole batch's mean loss? Return NaN where no factor helps. In process $r$:\n\n"
-        '- `"global"`: the loss of all pairs; only its own embeddings carry gradients (the others were gathered);\n'
-        '- `"rows"`: the mean loss of its own rows; all keys carry gradients;\n'
-        '- `"detached"`: the mean loss of its own rows; of the keys only its own carry gradients.',
-        hint="Write the whole gradient as a sum over embeddings, or over rows. Which part does each process have?",
-        stub='''def ddp_scale(kind, world):
-    """kind: "global", "rows" or "detached"; world: number of processes -> a number"""
-    return ...''',
-        solution=ddp_scale,
-        checks=(_scale_right, _scale_detached),
-        shows="sum over embeddings: W times the mean; mean over rows: the mean itself; dropped terms: nothing helps.",
-        minutes=10,
-        difficulty="medium",
-    ),
-)
+    DistributedDataParallel leaves the *mean* of the processes' gradients. By which factor must it be
+    multiplied to be the gradient of the whole batch's mean loss? Return NaN where no factor helps. In process
+    $r$:
 
-EXERCISES: dict[str, Exercise] = {exercise.id: exercise for exercise in _ALL}
+    - `"global"`: the loss of all pairs; only its own embeddings carry gradients (the others were gathered);
+    - `"rows"`: the mean loss of its own rows; all keys carry gradients;
+    - `"detached"`: the mean loss of its own rows; of the keys only its own carry gradients.
+
+    Hint: Write the whole gradient as a sum over embeddings, or over rows. Which part does each process have?
+
+    Shows: sum over embeddings: W times the mean; mean over rows: the mean itself; dropped terms: nothing
+    helps.
+    """
+    return {"global": float(world), "rows": 1.0, "detached": float("nan")}[kind]

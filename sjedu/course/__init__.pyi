@@ -1,8 +1,10 @@
 from .environment import doctor as doctor
 from .environment import setup as setup
 from .exercises import Exercise as Exercise
+from .exercises import Exercises as Exercises
 from .exercises import Feedback as Feedback
 from .exercises import WrongAnswer as WrongAnswer
+from .exercises import judged_by as judged_by
 from .lessons import LESSONS as LESSONS
 from .lessons import ROOMS as ROOMS
 from .lessons import Article as Article
@@ -10,3 +12,4 @@ from .lessons import Lesson as Lesson
 from .lessons import Paper as Paper
 from .lessons import Term as Term
 from .lessons import lesson as lesson
+from .source import show_source as show_source

@@ -1,27 +1,33 @@
 """Exercises that say what is wrong with an answer, and why.
 
-A check is an ordinary function: it takes the reader's function, tries it, and raises `WrongAnswer` with the
-reason. `Exercise.check` runs the checks and returns a `Feedback`; it raises for no answer whatever.
+An exercise is its solution, a function, with the task as docstring; the decorators `Exercises.add` and `judged_by`
+make one of the other. What the reader gets to fill in, the stub, is the solution without its body. A check is an ordinary function: it takes the
+reader's function, tries it, and raises `WrongAnswer` with the reason. `Exercise.check` runs the checks and returns
+a `Feedback`; it raises for no answer whatever.
 """
 
 from __future__ import annotations
 
-import ast
 import functools
 import html
 import inspect
+import re
 import reprlib
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
+from sjedu.course.source import source
 from sjedu.figures.tables import Badge, Tone
 
 Answer: TypeAlias = Callable[..., Any]
+Check: TypeAlias = Callable[[Answer], None]
+Solution = TypeVar("Solution", bound=Answer)
 Difficulty: TypeAlias = Literal["easy", "medium", "hard"]
+_DOCSTRING = r"(.+?)\n\n(.+)\n\nHint: (.+)\n\nShows: (.+)"
 
 
 class WrongAnswer(Exception):  # noqa: N818 (what it says, not what broke)
@@ -75,10 +81,9 @@ class Exercise:
     Attributes:
         id: unique in its lesson, for instance "1".
         title: a few words.
+        contract: what goes into the function and what comes out, in a line or a few; the stub's docstring.
         task: what to do, in Markdown.
         hint: a nudge, in Markdown; folded away in the notebook.
-        stub: source of the function to complete. Its name and parameters are the solution's, its body ends
-            with ``...`` or ``return ...``.
         solution: a function that passes every check; its source is what the notebook folds away.
         checks: functions of the answer, from the simplest demand to the hardest. The first that raises
             `WrongAnswer` is what the reader sees.
@@ -89,14 +94,14 @@ class Exercise:
 
     id: str
     title: str
+    contract: str
     task: str
     hint: str
-    stub: str
     solution: Answer
-    checks: Sequence[Callable[[Answer], None]]
-    shows: str = ""
-    minutes: int = 10
-    difficulty: Difficulty = "medium"
+    checks: Sequence[Check]
+    shows: str
+    minutes: int
+    difficulty: Difficulty
 
     def check(self, answer: Any) -> Feedback:
         """Run the checks on the reader's answer and say how it fares.
@@ -120,39 +125,79 @@ class Exercise:
             return Feedback(None, f"{self.name} still returns nothing.")
         except Exception as error:
             return Feedback(False, watched.explain(error))
-        return Feedback(True, self.shows or "every check passed.")
+        return Feedback(True, self.shows)
 
     @property
     def name(self) -> str:
         """The name of the function that the reader writes."""
-        return self.signature[0]
+        return self.solution.__name__
 
     @property
-    def signature(self) -> tuple[str, list[str]]:
-        """Name and parameter names of the stub.
-
-        Raises:
-            ValueError: if the stub does not define exactly one function.
-        """
-        functions = [node for node in ast.parse(self.stub).body if isinstance(node, ast.FunctionDef)]
-        if len(functions) != 1:
-            raise ValueError(
-                f"the stub of exercise {self.id!r} must define one function, got {len(functions)}"
-            )
-        arguments = functions[0].args
-        names = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
-        return functions[0].name, names
+    def stub(self) -> str:
+        """The source of the function to complete."""
+        signature = inspect.signature(self.solution)
+        bare = signature.replace(
+            parameters=[each.replace(annotation=each.empty) for each in signature.parameters.values()],
+            return_annotation=signature.empty,
+        )
+        parameters = str(bare).replace("'", '"')  # as the formatter wants it
+        end = "\n" if "\n" in self.contract else ""
+        docstring = textwrap.indent(f'"""{self.contract}{end}"""', "    ")
+        return f"def {self.name}{parameters}:\n{docstring}\n    return ..."
 
     def solution_source(self) -> str:
-        """Return the solution's source, as the notebook shows it.
+        """Return the solution's source, as the notebook shows it."""
+        return source(self.solution, docstring=False)
+
+
+def judged_by(*checks: Check) -> Callable[[Solution], Solution]:
+    """Return the decorator that gives an exercise's solution the checks that judge an answer."""
+
+    def decorate(solution: Solution) -> Solution:
+        solution.checks = checks  # type: ignore[attr-defined]
+        return solution
+
+    return decorate
+
+
+class Exercises(dict[str, Exercise]):
+    """The exercises of a lesson by their ids."""
+
+    def add(
+        self, id: str, title: str, *, minutes: int, difficulty: Difficulty
+    ) -> Callable[[Solution], Solution]:
+        """Return the decorator that makes an exercise of its solution, which stays the function that it is.
+
+        The docstring of the solution has four parts with an empty line between them, all in Markdown: what goes in
+        and what comes out (the stub's docstring), the task, ``Hint: ...``, and ``Shows: ...``.
 
         Raises:
-            ValueError: if its name or parameters are not the stub's.
+            ValueError: if the id is taken, or the docstring lacks a part.
         """
-        solution = self.solution.__name__, list(inspect.signature(self.solution).parameters)
-        if solution != self.signature:
-            raise ValueError(f"exercise {self.id!r}: the stub {self.signature} must match {solution}")
-        return textwrap.dedent(inspect.getsource(self.solution)).strip()
+
+        def decorate(solution: Solution) -> Solution:
+            docstring = re.fullmatch(_DOCSTRING, inspect.getdoc(solution) or "", re.DOTALL)
+            if id in self or not docstring:
+                raise ValueError(
+                    f"exercise {id!r}: got an id that is taken, or a docstring that lacks a part; expected an id of"
+                    " its own, and in the docstring: contract, task, Hint: ..., Shows: ..."
+                )
+            contract, task, hint, shows = docstring.groups()
+            self[id] = Exercise(
+                id=id,
+                title=title,
+                contract=contract,
+                task=task,
+                hint=hint,
+                solution=solution,
+                checks=solution.checks,  # type: ignore[attr-defined]
+                shows=" ".join(shows.split()),
+                minutes=minutes,
+                difficulty=difficulty,
+            )
+            return solution
+
+        return decorate
 
 
 class _Watched:

@@ -16,9 +16,11 @@ import scipy.special
 import torch
 from torch import Tensor
 
-from sjedu.course.exercises import Answer, Exercise, close, expect
+from sjedu.course.exercises import Answer, Exercises, close, expect, judged_by
 from sjedu.dirac_smoothing import theory
 from sjedu.dirac_smoothing.functions import FUNCTIONS, PiecewiseLinear
+
+EXERCISES = Exercises()
 
 
 def _close(found: Any, wanted: Any, relative: float = 1e-9) -> bool:
@@ -31,12 +33,6 @@ def _tensor(values: Sequence[Any]) -> Tensor:
 
 
 # ---------------------------------------------------------------- 0: a warm-up
-
-
-def breaks(slopes: list[float], gaps: list[float]) -> tuple[list[float], list[float]]:
-    jumps = list(gaps)
-    changes = [after - before for before, after in itertools.pairwise(slopes)]
-    return jumps, changes
 
 
 def _breaks_lengths(answer: Answer) -> None:
@@ -56,32 +52,25 @@ def _breaks_values(answer: Answer) -> None:
     expect(_close(jumps, [0, 0.5]), "the jumps are given: hand them on.")
 
 
+@EXERCISES.add("0", "Warm-up: what breaks", minutes=3, difficulty="easy")
+@judged_by(_breaks_lengths, _breaks_values)
+def breaks(slopes: list[float], gaps: list[float]) -> tuple[list[float], list[float]]:
+    """slopes: n + 1 numbers, gaps: n numbers -> (jumps, changes of slope), n numbers each
+
+    A piecewise linear function has pieces of the slopes `slopes`, from left to right, and jumps by `gaps`
+    where they meet. Return the two lists that smoothing needs: the jumps $J_k$ and the *changes* of slope
+    $m_k$.
+
+    Hint: `itertools.pairwise(slopes)` walks over neighbouring pieces.
+
+    Shows: a function is known by where and by how much it breaks.
+    """
+    jumps = list(gaps)
+    changes = [after - before for before, after in itertools.pairwise(slopes)]
+    return jumps, changes
+
+
 # ---------------------------------------------------------------- 1: any piecewise linear function
-
-
-def smooth_pl(
-    x: np.ndarray,
-    knots: Sequence[Any],
-    jumps: Sequence[Any],
-    slopes: Sequence[Any],
-    b0: float,
-    m0: float,
-    kernel: str,
-    s: float,
-) -> np.ndarray:
-    def cdf(z: np.ndarray) -> Any:
-        return scipy.special.expit(z) if kernel == "logistic" else scipy.special.ndtr(z)
-
-    def ramp(z: np.ndarray) -> Any:
-        if kernel == "logistic":
-            return np.logaddexp(0, z)
-        return z * scipy.special.ndtr(z) + np.exp(-z * z / 2) / np.sqrt(2 * np.pi)
-
-    g = b0 + m0 * x
-    for a, J, m in zip(knots, jumps, slopes, strict=True):
-        z = (x - a) / s
-        g = g + J * cdf(z) + m * s * ramp(z)
-    return np.asarray(g)
 
 
 _X = np.linspace(-4.0, 4.0, 41)
@@ -144,17 +133,45 @@ def _pl_permuted(answer: Answer) -> None:
     )
 
 
+@EXERCISES.add("1", "Smooth any piecewise linear function", minutes=15, difficulty="medium")
+@judged_by(_pl_line, _pl_step, _pl_ramp, _pl_quadrature, _pl_permuted)
+def smooth_pl(
+    x: np.ndarray,
+    knots: Sequence[Any],
+    jumps: Sequence[Any],
+    slopes: Sequence[Any],
+    b0: float,
+    m0: float,
+    kernel: str,
+    s: float,
+) -> np.ndarray:
+    r"""x: an array; knots, jumps, slopes: equally long lists -> an array like x
+
+    Write $g(x) = b_0 + m_0x + \sum_k J_k\,\Phi(x-a_k) + \sum_k m_k\,r(x-a_k)$ in NumPy, for the kernels
+    `"logistic"` ($\Phi(x) = \sigma(x/s)$) and `"gaussian"` ($\Phi(x/s)$, the normal one).
+
+    Hint: With $z = (x-a)/s$: $r = s\log(1+e^z)$ and $s\,(z\Phi(z)+\varphi(z))$. `scipy.special` has `expit`
+    and `ndtr`; `np.logaddexp(0, z)` does not overflow.
+
+    Shows: one function smooths sign, clip, |x|, hat, soft shrinkage and all others.
+    """
+
+    def cdf(z: np.ndarray) -> Any:
+        return scipy.special.expit(z) if kernel == "logistic" else scipy.special.ndtr(z)
+
+    def ramp(z: np.ndarray) -> Any:
+        if kernel == "logistic":
+            return np.logaddexp(0, z)
+        return z * scipy.special.ndtr(z) + np.exp(-z * z / 2) / np.sqrt(2 * np.pi)
+
+    g = b0 + m0 * x
+    for a, J, m in zip(knots, jumps, slopes, strict=True):
+        z = (x - a) / s
+        g = g + J * cdf(z) + m * s * ramp(z)
+    return np.asarray(g)
+
+
 # ---------------------------------------------------------------- 2: read the kernel back
-
-
-def kernel_from_relu(g: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    def kernel(x: Tensor) -> Tensor:
-        at = x.detach().clone().requires_grad_()
-        (first,) = torch.autograd.grad(g(at).sum(), at, create_graph=True)
-        second: Tensor = torch.autograd.grad(first.sum(), at)[0]
-        return second
-
-    return kernel
 
 
 def _softplus(x: Tensor) -> Tensor:
@@ -208,15 +225,31 @@ def _kernel_signed(answer: Answer) -> None:
     expect(abs(area - 1) < 1e-6, f"GELU's kernel must integrate to 1, yours to {area:.4f}.")
 
 
+@EXERCISES.add("2", "Read the kernel back", minutes=10, difficulty="medium")
+@judged_by(_kernel_softplus, _kernel_squareplus, _kernel_signed)
+def kernel_from_relu(g: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    r"""g: a function of tensors -> the kernel, a function of tensors
+
+    Somebody hands you a smooth function `g` that is close to ReLU, written in PyTorch. Return the kernel that
+    it hides: the function $\varphi$ with $g = \mathrm{ReLU} * \varphi$. It must be exact where $\varphi$ is
+    tiny, too.
+
+    Hint: ReLU'' = δ, so $g'' = \delta * \varphi = \varphi$: differentiate twice,
+    `torch.autograd.grad(..., create_graph=True)`.
+
+    Shows: softplus hides a density, GELU a kernel that is negative on both sides.
+    """
+
+    def kernel(x: Tensor) -> Tensor:
+        at = x.detach().clone().requires_grad_()
+        (first,) = torch.autograd.grad(g(at).sum(), at, create_graph=True)
+        second: Tensor = torch.autograd.grad(first.sum(), at)[0]
+        return second
+
+    return kernel
+
+
 # ---------------------------------------------------------------- 3: a floor for every x
-
-
-def smooth_floor(x: Tensor, t: float) -> Tensor:
-    whole = torch.floor(x).detach()
-    rest = x - whole
-    W = math.ceil(37 / t) + 1
-    offsets = torch.arange(-W, W + 1, dtype=x.dtype)
-    return whole - W - 1 + torch.sigmoid(t * (rest[..., None] - offsets)).sum(dim=-1)
 
 
 def _floor_half(answer: Answer) -> None:
@@ -268,11 +301,28 @@ def _floor_gradient(answer: Answer) -> None:
     expect(_close(found, wanted, 1e-8), "its gradient must be the sum of the densities around x.")
 
 
+@EXERCISES.add("3", "A floor for every x", minutes=20, difficulty="hard")
+@judged_by(_floor_half, _floor_middle, _floor_wide, _floor_periodic, _floor_gradient)
+def smooth_floor(x: Tensor, t: float) -> Tensor:
+    r"""x: a float64 tensor of any shape -> one like it
+
+    Write the smooth floor with the logistic kernel for every $x$, not only between $-M$ and $N$: to double
+    precision, for wide and narrow kernels, with a gradient.
+
+    Hint: $\lfloor x\rfloor - W - 1 + \sum_{|n|\le W}\sigma\big(t(x-\lfloor x\rfloor-n)\big)$. How large must
+    $W$ be for $e^{-tW}$ to vanish beside 1? The whole number $\lfloor x\rfloor$ carries no gradient:
+    `detach`.
+
+    Shows: your floor is periodic up to its steps, symmetric, and trainable at x = a million.
+    """
+    whole = torch.floor(x).detach()
+    rest = x - whole
+    W = math.ceil(37 / t) + 1
+    offsets = torch.arange(-W, W + 1, dtype=x.dtype)
+    return whole - W - 1 + torch.sigmoid(t * (rest[..., None] - offsets)).sum(dim=-1)
+
+
 # ---------------------------------------------------------------- 4: how large the error can be
-
-
-def lipschitz_error(kernel: str, s: float) -> float:
-    return s * {"logistic": 2 * math.log(2), "gaussian": math.sqrt(2 / math.pi), "student": 1.0}[kernel]
 
 
 def _lipschitz_scale(answer: Answer) -> None:
@@ -298,16 +348,23 @@ def _lipschitz_measured(answer: Answer) -> None:
         )
 
 
+@EXERCISES.add("4", "How large can the error be?", minutes=10, difficulty="medium")
+@judged_by(_lipschitz_scale, _lipschitz_measured)
+def lipschitz_error(kernel: str, s: float) -> float:
+    r"""Return a number.
+
+    Return $s\,E|U|$, the largest error that smoothing makes on a function of slopes between -1 and 1, for the
+    kernels `"logistic"`, `"gaussian"` and `"student"` ($\varphi(x) = \frac12(x^2+1)^{-3/2}$).
+
+    Hint: $E|U| = 2\int_0^\infty u\,\varphi(u)\,du = 2\int_0^\infty \Phi(-u)\,du = 2\rho(0)$: twice the smooth
+    ReLU at 0.
+
+    Shows: the law is attained by |x| at 0, so no constant smaller than E|U| would do.
+    """
+    return s * {"logistic": 2 * math.log(2), "gaussian": math.sqrt(2 / math.pi), "student": 1.0}[kernel]
+
+
 # ---------------------------------------------------------------- 5: a smooth maximum
-
-
-def smooth_max(a: Tensor, b: Tensor, s: float, kernel: str) -> Tensor:
-    if kernel == "logistic":
-        return s * torch.logaddexp(a / s, b / s)
-    z = (a - b) / s
-    bell = torch.exp(-z * z / 2) / math.sqrt(2 * math.pi)
-    value: Tensor = a * torch.special.ndtr(z) + b * torch.special.ndtr(-z) + s * bell
-    return value
 
 
 _PAIRS = (_tensor([0, 1, -2, 3, 0.4]), _tensor([0, 0.5, 2, 2.9, -0.4]))
@@ -367,11 +424,28 @@ def _max_weights(answer: Answer) -> None:
         )
 
 
+@EXERCISES.add("5", "A smooth maximum", minutes=12, difficulty="medium")
+@judged_by(_max_above, _max_symmetric, _max_exact, _max_large, _max_weights)
+def smooth_max(a: Tensor, b: Tensor, s: float, kernel: str) -> Tensor:
+    r"""a, b: tensors of equal shape -> one like them
+
+    Use $\max(a,b) = b + \mathrm{ReLU}(a-b)$ to write the smooth maximum of two tensors for the kernels
+    `"logistic"` and `"gaussian"`, without overflow.
+
+    Hint: $b + s\,\rho\big((a-b)/s\big)$. For the logistic kernel that is $s\log(e^{a/s}+e^{b/s})$:
+    `torch.logaddexp`.
+
+    Shows: logsumexp and Clark's formula are the same construction; their gradients are weights that sum to 1.
+    """
+    if kernel == "logistic":
+        return s * torch.logaddexp(a / s, b / s)
+    z = (a - b) / s
+    bell = torch.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    value: Tensor = a * torch.special.ndtr(z) + b * torch.special.ndtr(-z) + s * bell
+    return value
+
+
 # ---------------------------------------------------------------- 6: predict, then measure
-
-
-def l1_errors(t: float) -> tuple[float, float]:
-    return math.pi**2 / (6 * t**2), math.pi**2 / (6 * t**2)
 
 
 def _l1_power(answer: Answer) -> None:
@@ -396,119 +470,18 @@ def _l1_measured(answer: Answer) -> None:
         )
 
 
-# ---------------------------------------------------------------- the exercises
+@EXERCISES.add("6", "Predict, then measure", minutes=12, difficulty="medium")
+@judged_by(_l1_power, _l1_measured)
+def l1_errors(t: float) -> tuple[float, float]:
+    r"""Return (area of Swish, area of softplus).
 
-_ALL = (
-    Exercise(
-        id="0",
-        title="Warm-up: what breaks",
-        task="A piecewise linear function has pieces of the slopes `slopes`, from left to right, and jumps by `gaps` where they"
-        " meet. Return the two lists that smoothing needs: the jumps $J_k$ and the *changes* of slope $m_k$.",
-        hint="`itertools.pairwise(slopes)` walks over neighbouring pieces.",
-        stub='''def breaks(slopes, gaps):
-    """slopes: n + 1 numbers, gaps: n numbers -> (jumps, changes of slope), n numbers each"""
-    return ...''',
-        solution=breaks,
-        checks=(_breaks_lengths, _breaks_values),
-        shows="a function is known by where and by how much it breaks.",
-        minutes=3,
-        difficulty="easy",
-    ),
-    Exercise(
-        id="1",
-        title="Smooth any piecewise linear function",
-        task="Write $g(x) = b_0 + m_0x + \\sum_k J_k\\,\\Phi(x-a_k) + \\sum_k m_k\\,r(x-a_k)$ in NumPy, for the kernels"
-        ' `"logistic"` ($\\Phi(x) = \\sigma(x/s)$) and `"gaussian"` ($\\Phi(x/s)$, the normal one).',
-        hint="With $z = (x-a)/s$: $r = s\\log(1+e^z)$ and $s\\,(z\\Phi(z)+\\varphi(z))$. `scipy.special` has `expit` and `ndtr`;"
-        " `np.logaddexp(0, z)` does not overflow.",
-        stub='''def smooth_pl(x, knots, jumps, slopes, b0, m0, kernel, s):
-    """x: an array; knots, jumps, slopes: equally long lists -> an array like x"""
-    return ...''',
-        solution=smooth_pl,
-        checks=(_pl_line, _pl_step, _pl_ramp, _pl_quadrature, _pl_permuted),
-        shows="one function smooths sign, clip, |x|, hat, soft shrinkage and all others.",
-        minutes=15,
-        difficulty="medium",
-    ),
-    Exercise(
-        id="2",
-        title="Read the kernel back",
-        task="Somebody hands you a smooth function `g` that is close to ReLU, written in PyTorch. Return the kernel that it hides:"
-        " the function $\\varphi$ with $g = \\mathrm{ReLU} * \\varphi$. It must be exact where $\\varphi$ is"
-        " tiny, too.",
-        hint="ReLU'' = δ, so $g'' = \\delta * \\varphi = \\varphi$: differentiate twice, `torch.autograd.grad(..., create_graph=True)`.",
-        stub='''def kernel_from_relu(g):
-    """g: a function of tensors -> the kernel, a function of tensors"""
-    return ...''',
-        solution=kernel_from_relu,
-        checks=(_kernel_softplus, _kernel_squareplus, _kernel_signed),
-        shows="softplus hides a density, GELU a kernel that is negative on both sides.",
-        minutes=10,
-        difficulty="medium",
-    ),
-    Exercise(
-        id="3",
-        title="A floor for every x",
-        task="Write the smooth floor with the logistic kernel for every $x$, not only between $-M$ and $N$: to double precision, for"
-        " wide and narrow kernels, with a gradient.",
-        hint="$\\lfloor x\\rfloor - W - 1 + \\sum_{|n|\\le W}\\sigma\\big(t(x-\\lfloor x\\rfloor-n)\\big)$. How large must $W$ be for"
-        " $e^{-tW}$ to vanish beside 1? The whole number $\\lfloor x\\rfloor$ carries no gradient: `detach`.",
-        stub='''def smooth_floor(x, t):
-    """x: a float64 tensor of any shape -> one like it"""
-    return ...''',
-        solution=smooth_floor,
-        checks=(_floor_half, _floor_middle, _floor_wide, _floor_periodic, _floor_gradient),
-        shows="your floor is periodic up to its steps, symmetric, and trainable at x = a million.",
-        minutes=20,
-        difficulty="hard",
-    ),
-    Exercise(
-        id="4",
-        title="How large can the error be?",
-        task="Return $s\\,E|U|$, the largest error that smoothing makes on a function of slopes between -1 and 1, for the kernels"
-        ' `"logistic"`, `"gaussian"` and `"student"` ($\\varphi(x) = \\frac12(x^2+1)^{-3/2}$).',
-        hint="$E|U| = 2\\int_0^\\infty u\\,\\varphi(u)\\,du = 2\\int_0^\\infty \\Phi(-u)\\,du = 2\\rho(0)$: twice the smooth ReLU at 0.",
-        stub='''def lipschitz_error(kernel, s):
-    """Return a number."""
-    return ...''',
-        solution=lipschitz_error,
-        checks=(_lipschitz_scale, _lipschitz_measured),
-        shows="the law is attained by |x| at 0, so no constant smaller than E|U| would do.",
-        minutes=10,
-        difficulty="medium",
-    ),
-    Exercise(
-        id="5",
-        title="A smooth maximum",
-        task='Use $\\max(a,b) = b + \\mathrm{ReLU}(a-b)$ to write the smooth maximum of two tensors for the kernels `"logistic"` and'
-        ' `"gaussian"`, without overflow.',
-        hint="$b + s\\,\\rho\\big((a-b)/s\\big)$. For the logistic kernel that is $s\\log(e^{a/s}+e^{b/s})$: `torch.logaddexp`.",
-        stub='''def smooth_max(a, b, s, kernel):
-    """a, b: tensors of equal shape -> one like them"""
-    return ...''',
-        solution=smooth_max,
-        checks=(_max_above, _max_symmetric, _max_exact, _max_large, _max_weights),
-        shows="logsumexp and Clark's formula are the same construction; their gradients are weights that sum to 1.",
-        minutes=12,
-        difficulty="medium",
-    ),
-    Exercise(
-        id="6",
-        title="Predict, then measure",
-        task="Softplus lies above ReLU, Swish below. Predict the two areas $\\int|g-\\mathrm{ReLU}|\\,dx$ as functions of $t$, on paper,"
-        " and return them. The check measures.",
-        hint="Softplus: $2\\int_0^\\infty \\frac1t\\log(1+e^{-tx})\\,dx$, and $\\int_0^\\infty\\log(1+e^{-u})\\,du = \\pi^2/12$. Swish:"
-        " $2\\int_0^\\infty x\\,\\sigma(-tx)\\,dx$; integrate by parts, with $\\sigma(-tx) ="
-        " -\\frac{d}{dx}\\frac1t\\log(1+e^{-tx})$.",
-        stub='''def l1_errors(t):
-    """Return (area of Swish, area of softplus)."""
-    return ...''',
-        solution=l1_errors,
-        checks=(_l1_power, _l1_measured),
-        shows="the areas are equal: by parts, one integral turns into the other, whatever the kernel.",
-        minutes=12,
-        difficulty="medium",
-    ),
-)
+    Softplus lies above ReLU, Swish below. Predict the two areas $\int|g-\mathrm{ReLU}|\,dx$ as functions of
+    $t$, on paper, and return them. The check measures.
 
-EXERCISES: dict[str, Exercise] = {exercise.id: exercise for exercise in _ALL}
+    Hint: Softplus: $2\int_0^\infty \frac1t\log(1+e^{-tx})\,dx$, and
+    $\int_0^\infty\log(1+e^{-u})\,du = \pi^2/12$. Swish: $2\int_0^\infty x\,\sigma(-tx)\,dx$; integrate by
+    parts, with $\sigma(-tx) = -\frac{d}{dx}\frac1t\log(1+e^{-tx})$.
+
+    Shows: the areas are equal: by parts, one integral turns into the other, whatever the kernel.
+    """
+    return math.pi**2 / (6 * t**2), math.pi**2 / (6 * t**2)

@@ -5,25 +5,20 @@ A check tries the reader's function on small inputs and rejects one kind of wron
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sjedu.course.exercises import Answer, Exercise, WrongAnswer, expect
+from sjedu.course.exercises import Answer, Exercises, WrongAnswer, expect, judged_by
 from sjedu.p_tuning import theory
 
+EXERCISES = Exercises()
+
+
 # ---------------------------------------------------------------- 1: fill a template
-
-
-def fill_template(before: list[int], text: list[int], after: list[int], mask: int, max_length: int) -> Any:
-    room = max_length - 2 - len(before) - len(after)
-    if room < 1:
-        raise ValueError(f"max_length: {max_length} leaves no room for text beside the template")
-    ids = [101, *before, *text[:room], *after, 102]
-    return ids, ids.index(mask)
 
 
 _MASK = 103
@@ -66,12 +61,27 @@ def _fill_refuse(answer: Answer) -> None:
     )
 
 
+@EXERCISES.add("1", "Fill in a template", minutes=8, difficulty="easy")
+@judged_by(_fill_order, _fill_after, _fill_truncation, _fill_refuse)
+def fill_template(before: list[int], text: list[int], after: list[int], mask: int, max_length: int) -> Any:
+    """before, text, after: lists of ids -> (ids, position of the blank)
+
+    Return the token ids `[CLS] before text after [SEP]` (101 and 102) and the position of the blank, whose id
+    is `mask`. The result has at most `max_length` tokens: cut the end of the text where it must be, never the
+    template. Raise a `ValueError` where not even one token of text fits.
+
+    Hint: First compute how many tokens of text there is room for.
+
+    Shows: however long the review, the model sees the question.
+    """
+    room = max_length - 2 - len(before) - len(after)
+    if room < 1:
+        raise ValueError(f"max_length: {max_length} leaves no room for text beside the template")
+    ids = [101, *before, *text[:room], *after, 102]
+    return ids, ids.index(mask)
+
+
 # ---------------------------------------------------------------- 2: verbaliser logits
-
-
-def verbalizer_logits(logits: Tensor, places: Tensor, words: list[list[int]]) -> Tensor:
-    blank = logits[torch.arange(len(logits)), places]
-    return torch.stack([blank[:, ids].mean(dim=1) for ids in words], dim=1)
 
 
 def _logits() -> tuple[Tensor, Tensor]:
@@ -114,21 +124,24 @@ def _verbalizer_many(answer: Answer) -> None:
     expect(torch.allclose(found, wanted), "the score of a class is the mean of its words' logits.")
 
 
+@EXERCISES.add("2", "From words to classes", minutes=8, difficulty="easy")
+@judged_by(_verbalizer_shape, _verbalizer_single, _verbalizer_many)
+def verbalizer_logits(logits: Tensor, places: Tensor, words: list[list[int]]) -> Tensor:
+    """logits: (batch, tokens, vocabulary), places: (batch,),
+    words: a list of ids for each class -> (batch, classes)
+
+    `logits` are a language model's, for every token of every text. Return the scores of the classes: in each
+    text's blank, at `places`, the mean of the logits of the words that stand for a class.
+
+    Hint: Index with two tensors at once: `logits[torch.arange(batch), places]`.
+
+    Shows: a cloze is a classifier whose last layer came with the model.
+    """
+    blank = logits[torch.arange(len(logits)), places]
+    return torch.stack([blank[:, ids].mean(dim=1) for ids in words], dim=1)
+
+
 # ---------------------------------------------------------------- 3: the stopped gradient
-
-
-def train_prompt_rows(E: Tensor, rows: list[int], loss: Callable[..., Any], steps: int = 5) -> Tensor:
-    prompt = nn.Parameter(E[rows].clone())
-    optimizer = torch.optim.AdamW([prompt], lr=0.1, weight_decay=0.1)
-    for _ in range(steps):
-        table = E.clone()
-        table[rows] = prompt
-        optimizer.zero_grad()
-        loss(table).backward()
-        optimizer.step()
-    table = E.clone()
-    table[rows] = prompt.detach()
-    return table
 
 
 def _table() -> tuple[Tensor, list[int], Callable[[Tensor], Tensor]]:
@@ -169,12 +182,37 @@ def _rows_frozen(answer: Answer) -> None:
     expect(not moved, f"row {moved[:1]} is not the prompt's and must keep every bit.")
 
 
+@EXERCISES.add("3", "Train a few rows, and nothing else", minutes=15, difficulty="hard")
+@judged_by(_rows_shape, _rows_learn, _rows_frozen)
+def train_prompt_rows(E: Tensor, rows: list[int], loss: Callable[..., Any], steps: int = 5) -> Tensor:
+    r"""E: (vocabulary, dim), rows: a list of row numbers,
+    loss: a function of a table -> (vocabulary, dim)
+
+    Minimise `loss(table)` over the rows `rows` of a table that begins as `E`, with `steps` steps of
+    `torch.optim.AdamW(..., lr=0.1, weight_decay=0.1)`. Return the table. Every other row must come back **bit
+    for bit**. The loss uses the table twice, as a model with tied embeddings does.
+
+    Why is $E\odot m+\mathrm{sg}(E)\odot(1-m)$ with AdamW on all of $E$ not enough?
+
+    Hint: What is not in the optimiser cannot be decayed. Make a parameter of the rows alone, and put the
+    table together in every step.
+
+    Shows: a stopped gradient is a promise about gradients, not about weights: decay does not ask for one.
+    """
+    prompt = nn.Parameter(E[rows].clone())
+    optimizer = torch.optim.AdamW([prompt], lr=0.1, weight_decay=0.1)
+    for _ in range(steps):
+        table = E.clone()
+        table[rows] = prompt
+        optimizer.zero_grad()
+        loss(table).backward()
+        optimizer.step()
+    table = E.clone()
+    table[rows] = prompt.detach()
+    return table
+
+
 # ---------------------------------------------------------------- 4: a prompt encoder
-
-
-def prompt_vectors(Z: Tensor, lstm: nn.LSTM | None = None, mlp: nn.Module | None = None) -> Tensor:
-    vectors = Z if lstm is None else lstm(Z[None])[0][0]
-    return vectors if mlp is None else mlp(vectors)
 
 
 def _vectors_plain(answer: Answer) -> None:
@@ -220,14 +258,23 @@ def _vectors_gradient(answer: Answer) -> None:
     )
 
 
+@EXERCISES.add("4", "A prompt encoder", minutes=10, difficulty="medium")
+@judged_by(_vectors_plain, _vectors_lstm, _vectors_gradient)
+def prompt_vectors(Z: Tensor, lstm: nn.LSTM | None = None, mlp: nn.Module | None = None) -> Tensor:
+    """Z: (tokens, dim) -> (tokens, dim)
+
+    Return the vectors of a prompt: `Z` itself, or what `lstm` (an `nn.LSTM` with `batch_first=True`) makes of
+    the sequence of its rows, or what `mlp` makes of that. Where one of the two is None, leave it out.
+
+    Hint: The LSTM wants a batch of sequences and returns its outputs and its state.
+
+    Shows: with both left out it is the plain embedding; with them, each vector depends on all tokens.
+    """
+    vectors = Z if lstm is None else lstm(Z[None])[0][0]
+    return vectors if mlp is None else mlp(vectors)
+
+
 # ---------------------------------------------------------------- 5: choosing on the test set
-
-
-def reported_accuracy(validation: np.ndarray, test: np.ndarray) -> tuple[float, float]:
-    rows = np.arange(len(test))
-    honest = test[rows, validation.argmax(axis=1)].mean()
-    optimistic = test.max(axis=1).mean()
-    return float(honest), float(optimistic - honest)
 
 
 def _measurements(templates: int, spread: float) -> tuple[np.ndarray, np.ndarray]:
@@ -269,18 +316,26 @@ def _reported_unequal(answer: Answer) -> None:
     )
 
 
+@EXERCISES.add("5", "The best template, honestly", minutes=10, difficulty="medium")
+@judged_by(_reported_shape, _reported_equal, _reported_unequal)
+def reported_accuracy(validation: np.ndarray, test: np.ndarray) -> tuple[float, float]:
+    """validation, test: (draws, templates) -> (honest accuracy, optimism)
+
+    Each row of `validation` and `test` is one draw of labels, each column one template; the entries are
+    accuracies. Return the mean test accuracy of the template chosen on validation, and by how much the figure
+    would be too high if the template were chosen on the test set.
+
+    Hint: `argmax` of one table, then a look into the other.
+
+    Shows: with five equal templates and a noise of five points, choosing on the test set invents almost six.
+    """
+    rows = np.arange(len(test))
+    honest = test[rows, validation.argmax(axis=1)].mean()
+    optimistic = test.max(axis=1).mean()
+    return float(honest), float(optimistic - honest)
+
+
 # ---------------------------------------------------------------- 6: how many parameters
-
-
-def trainable_parameters(kind: str, tokens: int, dim: int) -> int:
-    table = tokens * dim
-    if kind == "embedding":
-        return table
-    if kind == "mlp":
-        return table + 3 * (dim * dim + dim)
-    first = 2 * 4 * (dim * dim + dim * dim + 2 * dim)  # two directions, four gates
-    second = 2 * 4 * (dim * 2 * dim + dim * dim + 2 * dim)  # reads both directions
-    return table + first + second + (2 * dim * 2 * dim + 2 * dim) + (2 * dim * dim + dim)
 
 
 def _counts(answer: Answer, kind: str) -> tuple[int, int]:
@@ -313,104 +368,25 @@ def _count_lstm(answer: Answer) -> None:
     )
 
 
-_ALL: Sequence[Exercise] = (
-    Exercise(
-        id="1",
-        title="Fill in a template",
-        task="Return the token ids `[CLS] before text after [SEP]` (101 and 102) and the position of the blank, whose id is"
-        " `mask`. The result has at most `max_length` tokens: cut the end of the text where it must be, never the"
-        " template. Raise a `ValueError` where not even one token of text fits.",
-        hint="First compute how many tokens of text there is room for.",
-        stub='''def fill_template(before, text, after, mask, max_length):
-    """before, text, after: lists of ids -> (ids, position of the blank)"""
-    return ...''',
-        solution=fill_template,
-        checks=(_fill_order, _fill_after, _fill_truncation, _fill_refuse),
-        shows="however long the review, the model sees the question.",
-        minutes=8,
-        difficulty="easy",
-    ),
-    Exercise(
-        id="2",
-        title="From words to classes",
-        task="`logits` are a language model's, for every token of every text. Return the scores of the classes: in each"
-        " text's blank, at `places`, the mean of the logits of the words that stand for a class.",
-        hint="Index with two tensors at once: `logits[torch.arange(batch), places]`.",
-        stub='''def verbalizer_logits(logits, places, words):
-    """logits: (batch, tokens, vocabulary), places: (batch,), words: a list of ids for each class -> (batch, classes)"""
-    return ...''',
-        solution=verbalizer_logits,
-        checks=(_verbalizer_shape, _verbalizer_single, _verbalizer_many),
-        shows="a cloze is a classifier whose last layer came with the model.",
-        minutes=8,
-        difficulty="easy",
-    ),
-    Exercise(
-        id="3",
-        title="Train a few rows, and nothing else",
-        task="Minimise `loss(table)` over the rows `rows` of a table that begins as `E`, with `steps` steps of"
-        " `torch.optim.AdamW(..., lr=0.1, weight_decay=0.1)`. Return the table. Every other row must come back **bit for"
-        " bit**. The loss uses the table twice, as a model with tied embeddings does.\n\n"
-        "Why is $E\\odot m+\\mathrm{sg}(E)\\odot(1-m)$ with AdamW on all of $E$ not enough?",
-        hint="What is not in the optimiser cannot be decayed. Make a parameter of the rows alone, and put the table"
-        " together in every step.",
-        stub='''def train_prompt_rows(E, rows, loss, steps=5):
-    """E: (vocabulary, dim), rows: a list of row numbers, loss: a function of a table -> (vocabulary, dim)"""
-    return ...''',
-        solution=train_prompt_rows,
-        checks=(_rows_shape, _rows_learn, _rows_frozen),
-        shows="a stopped gradient is a promise about gradients, not about weights: decay does not ask for one.",
-        minutes=15,
-        difficulty="hard",
-    ),
-    Exercise(
-        id="4",
-        title="A prompt encoder",
-        task="Return the vectors of a prompt: `Z` itself, or what `lstm` (an `nn.LSTM` with `batch_first=True`) makes of the"
-        " sequence of its rows, or what `mlp` makes of that. Where one of the two is None, leave it out.",
-        hint="The LSTM wants a batch of sequences and returns its outputs and its state.",
-        stub='''def prompt_vectors(Z, lstm=None, mlp=None):
-    """Z: (tokens, dim) -> (tokens, dim)"""
-    return ...''',
-        solution=prompt_vectors,
-        checks=(_vectors_plain, _vectors_lstm, _vectors_gradient),
-        shows="with both left out it is the plain embedding; with them, each vector depends on all tokens.",
-        minutes=10,
-        difficulty="medium",
-    ),
-    Exercise(
-        id="5",
-        title="The best template, honestly",
-        task="Each row of `validation` and `test` is one draw of labels, each column one template; the entries are accuracies."
-        " Return the mean test accuracy of the template chosen on validation, and by how much the figure would be too"
-        " high if the template were chosen on the test set.",
-        hint="`argmax` of one table, then a look into the other.",
-        stub='''def reported_accuracy(validation, test):
-    """validation, test: (draws, templates) -> (honest accuracy, optimism)"""
-    return ...''',
-        solution=reported_accuracy,
-        checks=(_reported_shape, _reported_equal, _reported_unequal),
-        shows="with five equal templates and a noise of five points, choosing on the test set invents almost six.",
-        minutes=10,
-        difficulty="medium",
-    ),
-    Exercise(
-        id="6",
-        title="How many parameters?",
-        task="Count what is learnt in a prompt of `tokens` vectors of `dim` numbers, for the kinds `embedding`, `mlp` (three"
-        " linear layers dim → dim with a ReLU between) and `lstm` (a bidirectional LSTM of two layers and width dim, then"
-        " linear layers 2·dim → 2·dim → dim). PyTorch's LSTM has two biases for each gate.",
-        hint="One direction of one LSTM layer: four gates, each with a matrix for its input, one for its state, and two"
-        " biases.",
-        stub='''def trainable_parameters(kind, tokens, dim):
-    """kind: "embedding", "mlp" or "lstm" -> a whole number"""
-    return ...''',
-        solution=trainable_parameters,
-        checks=(_count_embedding, _count_mlp, _count_lstm),
-        shows="a prompt of six tokens of 768 numbers is 4,608 parameters; with the LSTM they are 27 million.",
-        minutes=10,
-        difficulty="medium",
-    ),
-)
+@EXERCISES.add("6", "How many parameters?", minutes=10, difficulty="medium")
+@judged_by(_count_embedding, _count_mlp, _count_lstm)
+def trainable_parameters(kind: str, tokens: int, dim: int) -> int:
+    """kind: "embedding", "mlp" or "lstm" -> a whole number
 
-EXERCISES: dict[str, Exercise] = {exercise.id: exercise for exercise in _ALL}
+    Count what is learnt in a prompt of `tokens` vectors of `dim` numbers, for the kinds `embedding`, `mlp`
+    (three linear layers dim → dim with a ReLU between) and `lstm` (a bidirectional LSTM of two layers and
+    width dim, then linear layers 2·dim → 2·dim → dim). PyTorch's LSTM has two biases for each gate.
+
+    Hint: One direction of one LSTM layer: four gates, each with a matrix for its input, one for its state,
+    and two biases.
+
+    Shows: a prompt of six tokens of 768 numbers is 4,608 parameters; with the LSTM they are 27 million.
+    """
+    table = tokens * dim
+    if kind == "embedding":
+        return table
+    if kind == "mlp":
+        return table + 3 * (dim * dim + dim)
+    first = 2 * 4 * (dim * dim + dim * dim + 2 * dim)  # two directions, four gates
+    second = 2 * 4 * (dim * 2 * dim + dim * dim + 2 * dim)  # reads both directions
+    return table + first + second + (2 * dim * 2 * dim + 2 * dim) + (2 * dim * dim + dim)

@@ -12,8 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sjedu.course.exercises import Answer, Exercise, close, expect
+from sjedu.course.exercises import Answer, Exercises, close, expect, judged_by
 from sjedu.roformer_sim import theory
+
+EXERCISES = Exercises()
+
 
 _close = partial(close, absolute=1e-6, relative=1e-6)
 
@@ -23,12 +26,6 @@ def _randn(*shape: int, seed: int = 0) -> Tensor:
 
 
 # ---------------------------------------------------------------- 1: the mask
-
-
-def unilm_mask(n_source: int, n_target: int) -> np.ndarray:
-    n = n_source + n_target
-    row, column = np.indices((n, n))
-    return (column < n_source) | (column <= row)
 
 
 def _mask_shape(answer: Answer) -> None:
@@ -74,15 +71,24 @@ def _mask_gradient(answer: Answer) -> None:
         )
 
 
+@EXERCISES.add("1", "The mask of UniLM", minutes=8, difficulty="easy")
+@judged_by(_mask_shape, _mask_source, _mask_target, _mask_gradient)
+def unilm_mask(n_source: int, n_target: int) -> np.ndarray:
+    r"""Return a boolean array (n, n) with n = n_source + n_target.
+
+    Return the boolean matrix that is `True` where row $i$ may look at column $j$, for a source of `n_source`
+    and a target of `n_target` positions.
+
+    Hint: Everyone sees the source. In the target, $j \le i$. `np.indices` gives all $i$ and $j$ at once.
+
+    Shows: one matrix makes an encoder of the first sentence and a writer of the second.
+    """
+    n = n_source + n_target
+    row, column = np.indices((n, n))
+    return (column < n_source) | (column <= row)
+
+
 # ---------------------------------------------------------------- 2: contrast
-
-
-def simbert_contrastive(v: Tensor, scale: float) -> Tensor:
-    v = torch.nn.functional.normalize(v, dim=1)
-    scores = scale * v @ v.T
-    scores = scores.masked_fill(torch.eye(len(v), dtype=torch.bool), -torch.inf)
-    partner = torch.arange(len(v)) ^ 1
-    return torch.nn.functional.cross_entropy(scores, partner)
 
 
 def _reference_contrast(v: Tensor, scale: float, kind: str = "") -> float:
@@ -132,17 +138,26 @@ def _contrast_order(answer: Answer) -> None:
     )
 
 
+@EXERCISES.add("2", "Find your partner", minutes=12, difficulty="medium")
+@judged_by(_contrast_kind, _contrast_scale, _contrast_order)
+def simbert_contrastive(v: Tensor, scale: float) -> Tensor:
+    r"""v: (n, dim) -> one number, a tensor
+
+    The rows of `v` are the vectors of both orders of each pair, one after the other. Return the mean
+    cross-entropy of finding the partner of each row among all *other* rows, by cosines times `scale`.
+
+    Hint: `torch.arange(n) ^ 1` is 1, 0, 3, 2, ... What must not be chosen gets the score $-\infty$.
+
+    Shows: it is lesson 7's loss with its partners side by side, and pairs may stand in any order.
+    """
+    v = torch.nn.functional.normalize(v, dim=1)
+    scores = scale * v @ v.T
+    scores = scores.masked_fill(torch.eye(len(v), dtype=torch.bool), -torch.inf)
+    partner = torch.arange(len(v)) ^ 1
+    return torch.nn.functional.cross_entropy(scores, partner)
+
+
 # ---------------------------------------------------------------- 3: the nucleus
-
-
-def nucleus(probs: np.ndarray, p: float) -> np.ndarray:
-    order = np.argsort(-probs, kind="stable")
-    ordered = probs[order]
-    before = np.cumsum(ordered) - ordered  # the mass of all more probable tokens
-    kept = np.where(before < p, ordered, 0.0)
-    result = np.zeros_like(probs)
-    result[order] = kept / kept.sum()
-    return result
 
 
 def _nucleus_of(answer: Answer, probs: list[float], p: float) -> np.ndarray:
@@ -184,12 +199,28 @@ def _nucleus_ties(answer: Answer) -> None:
     )
 
 
+@EXERCISES.add("3", "The nucleus", minutes=12, difficulty="medium")
+@judged_by(_nucleus_sum, _nucleus_reaches, _nucleus_ends, _nucleus_ties)
+def nucleus(probs: np.ndarray, p: float) -> np.ndarray:
+    """probs: (tokens,), p in (0, 1] -> (tokens,)
+
+    Keep the smallest set of most probable tokens whose mass reaches `p`, set all others to 0, and
+    renormalise. At least one token stays.
+
+    Hint: Sort. A token is kept if the mass *before* it is still less than `p`. Then undo the sorting.
+
+    Shows: the nucleus is large where the model is in doubt and small where it is sure.
+    """
+    order = np.argsort(-probs, kind="stable")
+    ordered = probs[order]
+    before = np.cumsum(ordered) - ordered  # the mass of all more probable tokens
+    kept = np.where(before < p, ordered, 0.0)
+    result = np.zeros_like(probs)
+    result[order] = kept / kept.sum()
+    return result
+
+
 # ---------------------------------------------------------------- 4: distillation
-
-
-def distill_loss(u: Tensor, v: Tensor, weight: float = 100.0) -> Tensor:
-    u, v = (torch.nn.functional.normalize(x, dim=1) for x in (u, v))
-    return weight * (u @ u.T - v @ v.T).square().mean()
 
 
 def _distill_zero(answer: Answer) -> None:
@@ -234,22 +265,23 @@ def _distill_value(answer: Answer) -> None:
     expect(_close(found, expected), f"for a random example the loss is {expected:.4f}, yours is {found:.4f}.")
 
 
+@EXERCISES.add("4", "Copy the geometry", minutes=8, difficulty="easy")
+@judged_by(_distill_zero, _distill_lengths, _distill_geometry, _distill_value)
+def distill_loss(u: Tensor, v: Tensor, weight: float = 100.0) -> Tensor:
+    r"""u: (n, dim), v: (n, width) -> one number, a tensor
+
+    Return $\frac{\lambda}{n^2}\sum_{i,j}(\cos(u_i,u_j)-\cos(v_i,v_j))^2$ for a teacher's vectors `u` and a
+    student's `v`.
+
+    Hint: Normalise the rows; then a matrix product with its own transpose is the matrix of all cosines.
+
+    Shows: the student copies angles and nothing else, so it may live in another space than its teacher.
+    """
+    u, v = (torch.nn.functional.normalize(x, dim=1) for x in (u, v))
+    return weight * (u @ u.T - v @ v.T).square().mean()
+
+
 # ---------------------------------------------------------------- 5: mining
-
-
-def mined_pairs(answers: list[list[str]], threshold: float) -> set[tuple[str, str]]:
-    def jaccard(a: str, b: str) -> float:
-        counts = [(a.count(c), b.count(c)) for c in set(a + b)]
-        return sum(map(min, counts)) / sum(map(max, counts))
-
-    return {
-        (a, b)
-        for k, first in enumerate(answers)
-        for second in answers[k + 1 :]
-        for a in first
-        for b in second
-        if a != b and jaccard(a, b) >= threshold
-    }
 
 
 #: Answers to one question, with three planted pairs; two of them share enough characters.
@@ -304,16 +336,36 @@ def _mining_planted(answer: Answer) -> None:
     expect(loose > strict, "a lower threshold must find more, at the price of wrong pairs.")
 
 
+@EXERCISES.add("5", "Pairs from answers", minutes=15, difficulty="medium")
+@judged_by(_mining_across, _mining_equal, _mining_counts, _mining_planted)
+def mined_pairs(answers: list[list[str]], threshold: float) -> set[tuple[str, str]]:
+    r"""answers: lists of sentences -> a set of (sentence, sentence)
+
+    Given several answers to one question, each a list of sentences, return the set of pairs of *different*
+    sentences of different answers whose Jaccard similarity, of characters counted as often as they occur, is
+    at least `threshold`.
+
+    Hint: $J = \sum_c\min(a_c,b_c) \,/\, \sum_c\max(a_c,b_c)$ over the characters $c$ of both; `str.count`
+    counts.
+
+    Shows: characters choose, the shared question vouches: together they make pairs without labels.
+    """
+
+    def jaccard(a: str, b: str) -> float:
+        counts = [(a.count(c), b.count(c)) for c in set(a + b)]
+        return sum(map(min, counts)) / sum(map(max, counts))
+
+    return {
+        (a, b)
+        for k, first in enumerate(answers)
+        for second in answers[k + 1 :]
+        for a in first
+        for b in second
+        if a != b and jaccard(a, b) >= threshold
+    }
+
+
 # ---------------------------------------------------------------- 6: whitening
-
-
-def whiten(x: Tensor, k: int | None = None) -> Tensor:
-    centred = x - x.mean(dim=0)
-    variances, U = torch.linalg.eigh(centred.T @ centred / len(x))
-    variances, U = variances.flip(0), U.flip(1)  # largest first
-    kept = (variances > 1e-9 * variances[0]).nonzero()[:, 0][:k]
-    result: Tensor = centred @ U[:, kept] / variances[kept].sqrt()
-    return result
 
 
 def _mixed(n: int = 200, dim: int = 4, seed: int = 0) -> Tensor:
@@ -365,101 +417,22 @@ def _whiten_singular(answer: Answer) -> None:
     )
 
 
-# ---------------------------------------------------------------- the exercises
+@EXERCISES.add("6", "Whiten", minutes=15, difficulty="medium")
+@judged_by(_whiten_shape, _whiten_mean, _whiten_covariance, _whiten_truncation, _whiten_singular)
+def whiten(x: Tensor, k: int | None = None) -> Tensor:
+    """x: (n, dim) -> (n, k)
 
-_ALL = (
-    Exercise(
-        id="1",
-        title="The mask of UniLM",
-        task="Return the boolean matrix that is `True` where row $i$ may look at column $j$, for a source of `n_source` and a"
-        " target of `n_target` positions.",
-        hint="Everyone sees the source. In the target, $j \\le i$. `np.indices` gives all $i$ and $j$ at once.",
-        stub='''def unilm_mask(n_source, n_target):
-    """Return a boolean array (n, n) with n = n_source + n_target."""
-    return ...''',
-        solution=unilm_mask,
-        checks=(_mask_shape, _mask_source, _mask_target, _mask_gradient),
-        shows="one matrix makes an encoder of the first sentence and a writer of the second.",
-        minutes=8,
-        difficulty="easy",
-    ),
-    Exercise(
-        id="2",
-        title="Find your partner",
-        task="The rows of `v` are the vectors of both orders of each pair, one after the other. Return the mean cross-entropy of"
-        " finding the partner of each row among all *other* rows, by cosines times `scale`.",
-        hint="`torch.arange(n) ^ 1` is 1, 0, 3, 2, ... What must not be chosen gets the score $-\\infty$.",
-        stub='''def simbert_contrastive(v, scale):
-    """v: (n, dim) -> one number, a tensor"""
-    return ...''',
-        solution=simbert_contrastive,
-        checks=(_contrast_kind, _contrast_scale, _contrast_order),
-        shows="it is lesson 7's loss with its partners side by side, and pairs may stand in any order.",
-        minutes=12,
-        difficulty="medium",
-    ),
-    Exercise(
-        id="3",
-        title="The nucleus",
-        task="Keep the smallest set of most probable tokens whose mass reaches `p`, set all others to 0, and renormalise. At"
-        " least one token stays.",
-        hint="Sort. A token is kept if the mass *before* it is still less than `p`. Then undo the sorting.",
-        stub='''def nucleus(probs, p):
-    """probs: (tokens,), p in (0, 1] -> (tokens,)"""
-    return ...''',
-        solution=nucleus,
-        checks=(_nucleus_sum, _nucleus_reaches, _nucleus_ends, _nucleus_ties),
-        shows="the nucleus is large where the model is in doubt and small where it is sure.",
-        minutes=12,
-        difficulty="medium",
-    ),
-    Exercise(
-        id="4",
-        title="Copy the geometry",
-        task="Return $\\frac{\\lambda}{n^2}\\sum_{i,j}(\\cos(u_i,u_j)-\\cos(v_i,v_j))^2$ for a teacher's vectors `u` and a"
-        " student's `v`.",
-        hint="Normalise the rows; then a matrix product with its own transpose is the matrix of all cosines.",
-        stub='''def distill_loss(u, v, weight=100.0):
-    """u: (n, dim), v: (n, width) -> one number, a tensor"""
-    return ...''',
-        solution=distill_loss,
-        checks=(_distill_zero, _distill_lengths, _distill_geometry, _distill_value),
-        shows="the student copies angles and nothing else, so it may live in another space than its teacher.",
-        minutes=8,
-        difficulty="easy",
-    ),
-    Exercise(
-        id="5",
-        title="Pairs from answers",
-        task="Given several answers to one question, each a list of sentences, return the set of pairs of *different* sentences of"
-        " different answers whose Jaccard similarity, of characters counted as often as they occur, is at least"
-        " `threshold`.",
-        hint="$J = \\sum_c\\min(a_c,b_c) \\,/\\, \\sum_c\\max(a_c,b_c)$ over the characters $c$ of both; `str.count` counts.",
-        stub='''def mined_pairs(answers, threshold):
-    """answers: lists of sentences -> a set of (sentence, sentence)"""
-    return ...''',
-        solution=mined_pairs,
-        checks=(_mining_across, _mining_equal, _mining_counts, _mining_planted),
-        shows="characters choose, the shared question vouches: together they make pairs without labels.",
-        minutes=15,
-        difficulty="medium",
-    ),
-    Exercise(
-        id="6",
-        title="Whiten",
-        task="Map the rows of `x` such that their mean is 0 and their covariance is the identity. With `k` keep only the `k`"
-        " directions of largest variance. Directions without variance are left out.",
-        hint="`torch.linalg.eigh` of the covariance gives its eigenvalues in *rising* order. Divide each new coordinate by the"
-        " root of its eigenvalue.",
-        stub='''def whiten(x, k=None):
-    """x: (n, dim) -> (n, k)"""
-    return ...''',
-        solution=whiten,
-        checks=(_whiten_shape, _whiten_mean, _whiten_covariance, _whiten_truncation, _whiten_singular),
-        shows="after whitening no direction is special, and the small ones count as much as the large.",
-        minutes=15,
-        difficulty="medium",
-    ),
-)
+    Map the rows of `x` such that their mean is 0 and their covariance is the identity. With `k` keep only the
+    `k` directions of largest variance. Directions without variance are left out.
 
-EXERCISES: dict[str, Exercise] = {exercise.id: exercise for exercise in _ALL}
+    Hint: `torch.linalg.eigh` of the covariance gives its eigenvalues in *rising* order. Divide each new
+    coordinate by the root of its eigenvalue.
+
+    Shows: after whitening no direction is special, and the small ones count as much as the large.
+    """
+    centred = x - x.mean(dim=0)
+    variances, U = torch.linalg.eigh(centred.T @ centred / len(x))
+    variances, U = variances.flip(0), U.flip(1)  # largest first
+    kept = (variances > 1e-9 * variances[0]).nonzero()[:, 0][:k]
+    result: Tensor = centred @ U[:, kept] / variances[kept].sqrt()
+    return result

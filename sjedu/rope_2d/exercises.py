@@ -12,15 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sjedu.course.exercises import Answer, Exercise, WrongAnswer, close, expect
+from sjedu.course.exercises import Answer, Exercises, WrongAnswer, close, expect, judged_by
 from sjedu.rope_2d import quaternion, theory
 from sjedu.rope_2d.offsets import tie_positions as reference_positions
 
+EXERCISES = Exercises()
+
+
 # ---------------------------------------------------------------- 0: a warm-up
-
-
-def neighbours(width: int) -> set[int]:
-    return {width * row + column for row in (-1, 0, 1) for column in (-1, 0, 1)} - {0}
 
 
 def _neighbours_eight(answer: Answer) -> None:
@@ -36,19 +35,22 @@ def _neighbours_any_width(answer: Answer) -> None:
     expect(answer(5) == neighbours(5), "right for width 8, wrong for width 5: the width is an argument.")
 
 
+@EXERCISES.add("0", "Warm-up: the numbers of the neighbours", minutes=3, difficulty="easy")
+@judged_by(_neighbours_eight, _neighbours_any_width)
+def neighbours(width: int) -> set[int]:
+    """Return a set of eight whole numbers.
+
+    The patches of a grid are numbered row by row. Return the set of the numbers that the eight neighbours of
+    a patch have, relative to its own, when the grid has `width` columns. (Forget the edges.)
+
+    Hint: One row down is `width` numbers later, one column to the right is one number later.
+
+    Shows: equally near neighbours have offsets of very different size, and most of them depend on the width.
+    """
+    return {width * row + column for row in (-1, 0, 1) for column in (-1, 0, 1)} - {0}
+
+
 # ---------------------------------------------------------------- 1: rotate queries by position
-
-
-def rope2d(q: Tensor, xy: Tensor, freqs: Tensor, layout: str = "interleaved") -> Tensor:
-    angles = (xy.double() @ freqs.double().T).to(freqs.dtype)  # (tokens, pairs)
-    cos, sin = angles.cos(), angles.sin()
-    if layout == "interleaved":
-        a, b = q[..., 0::2], q[..., 1::2]
-    else:
-        a, b = q.chunk(2, dim=-1)
-    turned = a * cos - b * sin, a * sin + b * cos
-    joined = torch.stack(turned, dim=-1).flatten(-2) if layout == "interleaved" else torch.cat(turned, dim=-1)
-    return joined.to(q.dtype)
 
 
 # Wide enough for angles in float32, which at these positions are right to six digits.
@@ -143,14 +145,41 @@ def _rope2d_dtype(answer: Answer) -> None:
     expect(error < 0.05, "the angles were computed in bfloat16: at position 1000 they are off by radians.")
 
 
+@EXERCISES.add("1", "Rotate queries by position", minutes=15, difficulty="medium")
+@judged_by(
+    _rope2d_shape,
+    _rope2d_origin,
+    _rope2d_norm,
+    _rope2d_halves,
+    _rope2d_relativity,
+    _rope2d_matrix,
+    _rope2d_layouts,
+    _rope2d_dtype,
+)
+def rope2d(q: Tensor, xy: Tensor, freqs: Tensor, layout: str = "interleaved") -> Tensor:
+    r"""q: (tokens, dim), xy: (tokens, 2), freqs: (dim / 2, 2) -> (tokens, dim)
+
+    Write 2-D RoPE: turn pair $k$ of each vector in `q` by the angle $\omega_k\cdot p$ of its token. With
+    `layout="interleaved"` the pairs are the coordinates $2k, 2k+1$; with `"half"` they are $k$ and $k + d/2$.
+    The result has the dtype of `q`, and angles must be exact however low that dtype is.
+
+    Hint: The angles of all tokens and pairs are one matrix product, `xy @ freqs.T`. Take the pairs apart with
+    slices or `chunk`, rotate, and put them together in the same order.
+
+    Shows: your function is a 2-D RoPE: it keeps lengths, knows differences only, and survives bfloat16.
+    """
+    angles = (xy.double() @ freqs.double().T).to(freqs.dtype)  # (tokens, pairs)
+    cos, sin = angles.cos(), angles.sin()
+    if layout == "interleaved":
+        a, b = q[..., 0::2], q[..., 1::2]
+    else:
+        a, b = q.chunk(2, dim=-1)
+    turned = a * cos - b * sin, a * sin + b * cos
+    joined = torch.stack(turned, dim=-1).flatten(-2) if layout == "interleaved" else torch.cat(turned, dim=-1)
+    return joined.to(q.dtype)
+
+
 # ---------------------------------------------------------------- 2: the commuting family
-
-
-def commuting_pair(b: float, c: float, f: float) -> tuple[np.ndarray, np.ndarray]:
-    d, e = c * f, -b * f
-    B1 = np.array([[0, -1, -b, 0], [1, 0, -c, 0], [b, c, 0, 0], [0, 0, 0, 0]])
-    B2 = np.array([[0, 0, 0, -d], [0, 0, 0, -e], [0, 0, 0, -f], [d, e, f, 0]])
-    return B1, B2
 
 
 def _family(answer: Answer) -> list[tuple[np.ndarray, np.ndarray, tuple[float, float, float]]]:
@@ -192,19 +221,25 @@ def _pair_frequencies(answer: Answer) -> None:
         )
 
 
+@EXERCISES.add("2", "A pair that commutes", minutes=8, difficulty="easy")
+@judged_by(_pair_antisymmetric, _pair_commutes, _pair_frequencies)
+def commuting_pair(b: float, c: float, f: float) -> tuple[np.ndarray, np.ndarray]:
+    r"""Return two antisymmetric 4 x 4 arrays.
+
+    Return the generators $B_1(1, b, c)$ and $B_2(d, e, f)$ of section 2.5 for given $b, c, f$, with the $d$
+    and $e$ that make them commute.
+
+    Hint: The lower triangles are $(1;\ b, c;\ 0, 0, 0)$ and $(0;\ 0, 0;\ d, e, f)$, row by row.
+
+    Shows: the pair commutes, and turns two orthogonal planes with the frequencies w and |f| w.
+    """
+    d, e = c * f, -b * f
+    B1 = np.array([[0, -1, -b, 0], [1, 0, -c, 0], [b, c, 0, 0], [0, 0, 0, 0]])
+    B2 = np.array([[0, 0, 0, -d], [0, 0, 0, -e], [0, 0, 0, -f], [d, e, f, 0]])
+    return B1, B2
+
+
 # ---------------------------------------------------------------- 3: find the basis
-
-
-def joint_blocks(B1: np.ndarray, B2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    failure = np.linalg.norm(B1 @ B2 - B2 @ B1)
-    if failure > 1e-9 * np.linalg.norm(B1) * np.linalg.norm(B2):
-        raise ValueError(f"B1 and B2 do not commute: the norm of their commutator is {failure:.3g}")
-    # i(sB1 + tB2) is Hermitian; an eigenvector v + iw of a positive eigenvalue spans one plane.
-    values, vectors = np.linalg.eigh(1j * (0.83 * B1 + 0.56 * B2))
-    planes = vectors[:, values > 1e-9]
-    Q = np.sqrt(2) * np.stack([planes.real, planes.imag], axis=-1).reshape(len(B1), -1)
-    omegas = np.stack([(Q.T @ B @ Q)[range(1, len(B), 2), range(0, len(B), 2)] for B in (B1, B2)], axis=-1)
-    return Q, omegas
 
 
 def _hidden_pair(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -246,15 +281,33 @@ def _blocks_refuse(answer: Answer) -> None:
     raise WrongAnswer("matrices that do not commute have no common blocks: raise a ValueError.")
 
 
+@EXERCISES.add("3", "Find the basis", minutes=25, difficulty="hard")
+@judged_by(_blocks_orthogonal, _blocks_rebuild, _blocks_refuse)
+def joint_blocks(B1: np.ndarray, B2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    r"""Return Q, shape (dim, dim), and omegas, shape (dim / 2, 2).
+
+    Given two commuting antisymmetric matrices of even size, without zero or repeated frequencies, return an
+    orthogonal `Q` and the frequency vectors `omegas`, shape (pairs, 2), such that $Q^\top B_1 Q$ and
+    $Q^\top B_2 Q$ have the blocks $\begin{pmatrix}0&-\omega\\\omega&0\end{pmatrix}$. Raise a `ValueError` if
+    they do not commute.
+
+    Hint: $i(sB_1 + tB_2)$ is Hermitian: `np.linalg.eigh`. The real and the imaginary part of an eigenvector
+    span a plane that both matrices turn.
+
+    Shows: every commuting pair is a list of frequency vectors, and you can find it.
+    """
+    failure = np.linalg.norm(B1 @ B2 - B2 @ B1)
+    if failure > 1e-9 * np.linalg.norm(B1) * np.linalg.norm(B2):
+        raise ValueError(f"B1 and B2 do not commute: the norm of their commutator is {failure:.3g}")
+    # i(sB1 + tB2) is Hermitian; an eigenvector v + iw of a positive eigenvalue spans one plane.
+    values, vectors = np.linalg.eigh(1j * (0.83 * B1 + 0.56 * B2))
+    planes = vectors[:, values > 1e-9]
+    Q = np.sqrt(2) * np.stack([planes.real, planes.imag], axis=-1).reshape(len(B1), -1)
+    omegas = np.stack([(Q.T @ B @ Q)[range(1, len(B), 2), range(0, len(B), 2)] for B in (B1, B2)], axis=-1)
+    return Q, omegas
+
+
 # ---------------------------------------------------------------- 4: which offsets collide
-
-
-def collisions(omegas: np.ndarray, N: int) -> set[tuple[int, int]]:
-    grid = np.stack(np.meshgrid(*[np.arange(-N, N + 1)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
-    distance = np.abs(np.sin(grid @ np.asarray(omegas).T / 2)).max(
-        axis=-1
-    )  # 0 where all angles are multiples of 2π
-    return {(int(x), int(y)) for x, y in grid[distance < 1e-9] if (x, y) != (0, 0)}
 
 
 def _collisions_of(answer: Answer, omegas: Any, N: int) -> set[tuple[int, int]]:
@@ -284,18 +337,28 @@ def _collisions_flattened(answer: Answer) -> None:
     expect(found == wanted, f"flattened at width 5, (1, -5) looks like (0, 0); found {sorted(found)[:3]}.")
 
 
+@EXERCISES.add("4", "Which offsets collide?", minutes=12, difficulty="medium")
+@judged_by(_collisions_zero, _collisions_axial, _collisions_flattened)
+def collisions(omegas: np.ndarray, N: int) -> set[tuple[int, int]]:
+    r"""omegas: (pairs, 2) -> a set of (x, y)
+
+    Return the set of whole-number offsets $(x, y) \ne (0, 0)$ with $|x|, |y| \le N$ that a RoPE with the
+    frequency vectors `omegas` cannot tell from $(0, 0)$.
+
+    Hint: A rotation is the identity when its angle is a multiple of $2\pi$. $\sin(\text{angle}/2)$ vanishes
+    there and only there.
+
+    Shows: collisions are the offsets at which all angles are multiples of 2π; more frequencies leave fewer of
+    them.
+    """
+    grid = np.stack(np.meshgrid(*[np.arange(-N, N + 1)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
+    distance = np.abs(np.sin(grid @ np.asarray(omegas).T / 2)).max(
+        axis=-1
+    )  # 0 where all angles are multiples of 2π
+    return {(int(x), int(y)) for x, y in grid[distance < 1e-9] if (x, y) != (0, 0)}
+
+
 # ---------------------------------------------------------------- 5: quaternions from both sides
-
-
-def sandwich(q: np.ndarray, x: float, y: float, theta: float) -> np.ndarray:
-    def product(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-        a, b, c, d = p
-        left = np.array([[a, -b, -c, -d], [b, a, -d, c], [c, d, a, -b], [d, -c, b, a]])
-        return np.asarray(left @ q)
-
-    before = np.array([np.cos(x * theta), np.sin(x * theta), 0.0, 0.0])  # e^(xθi)
-    after = np.array([np.cos(y * theta), 0.0, np.sin(y * theta), 0.0])  # e^(yθj)
-    return product(product(before, np.asarray(q, dtype=float)), after)
 
 
 def _as_matrix(answer: Answer, x: float, y: float, theta: float) -> np.ndarray:
@@ -330,20 +393,31 @@ def _sandwich_exact(answer: Answer) -> None:
     )
 
 
+@EXERCISES.add("5", "Quaternions from both sides", minutes=12, difficulty="medium")
+@judged_by(_sandwich_identity, _sandwich_relativity, _sandwich_exact)
+def sandwich(q: np.ndarray, x: float, y: float, theta: float) -> np.ndarray:
+    r"""q: four numbers -> four numbers
+
+    Compute $e^{x\theta i}\, q\, e^{y\theta j}$ for a quaternion `q` given as four numbers (the parts of 1,
+    $i$, $j$, $k$).
+
+    Hint: Write the product of two quaternions first, from $i^2=j^2=k^2=-1$ and $ij=k$, $jk=i$, $ki=j$; then
+    use it twice.
+
+    Shows: one multiplication on each side is a 2-D RoPE; both on the same side is the article's dead end.
+    """
+
+    def product(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+        a, b, c, d = p
+        left = np.array([[a, -b, -c, -d], [b, a, -d, c], [c, d, a, -b], [d, -c, b, a]])
+        return np.asarray(left @ q)
+
+    before = np.array([np.cos(x * theta), np.sin(x * theta), 0.0, 0.0])  # e^(xθi)
+    after = np.array([np.cos(y * theta), 0.0, np.sin(y * theta), 0.0])  # e^(yθj)
+    return product(product(before, np.asarray(q, dtype=float)), after)
+
+
 # ---------------------------------------------------------------- 6: an image between two texts
-
-
-def tie_positions(L: int, w: int, h: int, kind: str = "tie") -> np.ndarray:
-    text = [(n, n) for n in range(1, L + 1)]
-    cells = np.array([(i, j) for i in range(1, h + 1) for j in range(1, w + 1)])
-    if kind == "tie":
-        steps = np.array([w + 1, h + 1])
-        image = L + cells * steps
-        after = L + (w + 1) * (h + 1)
-    else:
-        image = L + cells + np.array([w * h - h, w * h - w]) / 2
-        after = L + w * h + 1
-    return np.array([*text, *image, (after, after)], dtype=float)
 
 
 def _tie_text(answer: Answer) -> None:
@@ -376,131 +450,33 @@ def _tie_exact(answer: Answer) -> None:
         )
 
 
-# ---------------------------------------------------------------- the exercises
+@EXERCISES.add("6", "An image between two texts", minutes=15, difficulty="medium")
+@judged_by(_tie_text, _tie_symmetry, _tie_exact)
+def tie_positions(L: int, w: int, h: int, kind: str = "tie") -> np.ndarray:
+    r"""Return an array (L + w * h + 1, 2).
 
-_ALL = (
-    Exercise(
-        id="0",
-        title="Warm-up: the numbers of the neighbours",
-        task="The patches of a grid are numbered row by row. Return the set of the numbers that the eight neighbours of a"
-        " patch have, relative to its own, when the grid has `width` columns. (Forget the edges.)",
-        hint="One row down is `width` numbers later, one column to the right is one number later.",
-        stub='''def neighbours(width):
-    """Return a set of eight whole numbers."""
-    return ...''',
-        solution=neighbours,
-        checks=(_neighbours_eight, _neighbours_any_width),
-        shows="equally near neighbours have offsets of very different size, and most of them depend on the width.",
-        minutes=3,
-        difficulty="easy",
-    ),
-    Exercise(
-        id="1",
-        title="Rotate queries by position",
-        task="Write 2-D RoPE: turn pair $k$ of each vector in `q` by the angle $\\omega_k\\cdot p$ of its token. With"
-        ' `layout="interleaved"` the pairs are the coordinates $2k, 2k+1$; with `"half"` they are $k$ and $k + d/2$.'
-        " The result has the dtype of `q`, and angles must be exact however low that dtype is.",
-        hint="The angles of all tokens and pairs are one matrix product, `xy @ freqs.T`. Take the pairs apart with slices"
-        " or `chunk`, rotate, and put them together in the same order.",
-        stub='''def rope2d(q, xy, freqs, layout="interleaved"):
-    """q: (tokens, dim), xy: (tokens, 2), freqs: (dim / 2, 2) -> (tokens, dim)"""
-    return ...''',
-        solution=rope2d,
-        checks=(
-            _rope2d_shape,
-            _rope2d_origin,
-            _rope2d_norm,
-            _rope2d_halves,
-            _rope2d_relativity,
-            _rope2d_matrix,
-            _rope2d_layouts,
-            _rope2d_dtype,
-        ),
-        shows="your function is a 2-D RoPE: it keeps lengths, knows differences only, and survives bfloat16.",
-        minutes=15,
-        difficulty="medium",
-    ),
-    Exercise(
-        id="2",
-        title="A pair that commutes",
-        task="Return the generators $B_1(1, b, c)$ and $B_2(d, e, f)$ of section 2.5 for given $b, c, f$, with the $d$ and"
-        " $e$ that make them commute.",
-        hint="The lower triangles are $(1;\\ b, c;\\ 0, 0, 0)$ and $(0;\\ 0, 0;\\ d, e, f)$, row by row.",
-        stub='''def commuting_pair(b, c, f):
-    """Return two antisymmetric 4 x 4 arrays."""
-    return ...''',
-        solution=commuting_pair,
-        checks=(_pair_antisymmetric, _pair_commutes, _pair_frequencies),
-        shows="the pair commutes, and turns two orthogonal planes with the frequencies w and |f| w.",
-        minutes=8,
-        difficulty="easy",
-    ),
-    Exercise(
-        id="3",
-        title="Find the basis",
-        task="Given two commuting antisymmetric matrices of even size, without zero or repeated frequencies, return an orthogonal"
-        " `Q` and the frequency vectors `omegas`, shape (pairs, 2), such that $Q^\\top B_1 Q$ and $Q^\\top B_2 Q$ have the"
-        " blocks $\\begin{pmatrix}0&-\\omega\\\\\\omega&0\\end{pmatrix}$. Raise a `ValueError` if they do not commute.",
-        hint="$i(sB_1 + tB_2)$ is Hermitian: `np.linalg.eigh`. The real and the imaginary part of an eigenvector span a plane"
-        " that both matrices turn.",
-        stub='''def joint_blocks(B1, B2):
-    """Return Q, shape (dim, dim), and omegas, shape (dim / 2, 2)."""
-    return ...''',
-        solution=joint_blocks,
-        checks=(_blocks_orthogonal, _blocks_rebuild, _blocks_refuse),
-        shows="every commuting pair is a list of frequency vectors, and you can find it.",
-        minutes=25,
-        difficulty="hard",
-    ),
-    Exercise(
-        id="4",
-        title="Which offsets collide?",
-        task="Return the set of whole-number offsets $(x, y) \\ne (0, 0)$ with $|x|, |y| \\le N$ that a RoPE with the frequency"
-        " vectors `omegas` cannot tell from $(0, 0)$.",
-        hint="A rotation is the identity when its angle is a multiple of $2\\pi$. $\\sin(\\text{angle}/2)$ vanishes there and only"
-        " there.",
-        stub='''def collisions(omegas, N):
-    """omegas: (pairs, 2) -> a set of (x, y)"""
-    return ...''',
-        solution=collisions,
-        checks=(_collisions_zero, _collisions_axial, _collisions_flattened),
-        shows="collisions are the offsets at which all angles are multiples of 2π; more frequencies leave fewer of them.",
-        minutes=12,
-        difficulty="medium",
-    ),
-    Exercise(
-        id="5",
-        title="Quaternions from both sides",
-        task="Compute $e^{x\\theta i}\\, q\\, e^{y\\theta j}$ for a quaternion `q` given as four numbers (the parts of 1, $i$, $j$, $k$).",
-        hint="Write the product of two quaternions first, from $i^2=j^2=k^2=-1$ and $ij=k$, $jk=i$, $ki=j$; then use it twice.",
-        stub='''def sandwich(q, x, y, theta):
-    """q: four numbers -> four numbers"""
-    return ...''',
-        solution=sandwich,
-        checks=(_sandwich_identity, _sandwich_relativity, _sandwich_exact),
-        shows="one multiplication on each side is a 2-D RoPE; both on the same side is the article's dead end.",
-        minutes=12,
-        difficulty="medium",
-    ),
-    Exercise(
-        id="6",
-        title="An image between two texts",
-        task="A sequence holds `L` words, an image of `h` rows and `w` columns, and one more word. Word $n$ stands at $(n, n)$, so"
-        " that 2-D RoPE acts on text as 1-D RoPE does. Return all positions, the patches row by row.\n\n"
-        '- `kind="tie"` (RoPE-Tie, kexue.fm/archives/10040): patch $(i, j)$, counted from 1, at $(L + i(w+1),\\ L + j(h+1))$.\n'
-        '- `kind="tv"` (RoPE-TV, kexue.fm/archives/10352): patch $(i, j)$ at $(L + \\beta_1 + i,\\ L + \\beta_2 + j)$.\n\n'
-        "In both, the step from the last word to the first patch equals the step from the last patch to the next word. From"
-        " this follow the position of the next word and, for RoPE-TV, where it stands at $L + wh + 1$, the offsets $\\beta$.",
-        hint="Write the symmetry for each coordinate. RoPE-TV: $\\beta_1 + 1 = wh + 1 - (\\beta_1 + h)$.",
-        stub='''def tie_positions(L, w, h, kind="tie"):
-    """Return an array (L + w * h + 1, 2)."""
-    return ...''',
-        solution=tie_positions,
-        checks=(_tie_text, _tie_symmetry, _tie_exact),
-        shows="text and image share one set of positions, and neither end of the image is favoured.",
-        minutes=15,
-        difficulty="medium",
-    ),
-)
+    A sequence holds `L` words, an image of `h` rows and `w` columns, and one more word. Word $n$ stands at
+    $(n, n)$, so that 2-D RoPE acts on text as 1-D RoPE does. Return all positions, the patches row by row.
 
-EXERCISES: dict[str, Exercise] = {exercise.id: exercise for exercise in _ALL}
+    - `kind="tie"` (RoPE-Tie, kexue.fm/archives/10040): patch $(i, j)$, counted from 1, at
+      $(L + i(w+1),\ L + j(h+1))$.
+    - `kind="tv"` (RoPE-TV, kexue.fm/archives/10352): patch $(i, j)$ at $(L + \beta_1 + i,\ L + \beta_2 + j)$.
+
+    In both, the step from the last word to the first patch equals the step from the last patch to the next
+    word. From this follow the position of the next word and, for RoPE-TV, where it stands at $L + wh + 1$,
+    the offsets $\beta$.
+
+    Hint: Write the symmetry for each coordinate. RoPE-TV: $\beta_1 + 1 = wh + 1 - (\beta_1 + h)$.
+
+    Shows: text and image share one set of positions, and neither end of the image is favoured.
+    """
+    text = [(n, n) for n in range(1, L + 1)]
+    cells = np.array([(i, j) for i in range(1, h + 1) for j in range(1, w + 1)])
+    if kind == "tie":
+        steps = np.array([w + 1, h + 1])
+        image = L + cells * steps
+        after = L + (w + 1) * (h + 1)
+    else:
+        image = L + cells + np.array([w * h - h, w * h - w]) / 2
+        after = L + w * h + 1
+    return np.array([*text, *image, (after, after)], dtype=float)

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import scipy.stats
 
-from sjedu.course.exercises import Answer, Exercise, WrongAnswer, close, expect
+from sjedu.course.exercises import Answer, Exercises, WrongAnswer, close, expect, judged_by
 from sjedu.supervised_similarity import theory
+
+EXERCISES = Exercises()
 
 
 def _refuses(reason: str, answer: Answer, *arguments: Any) -> None:
@@ -24,18 +26,6 @@ def _refuses(reason: str, answer: Answer, *arguments: Any) -> None:
 
 
 # ---------------------------------------------------------------- 1: three losses and their slopes
-
-
-def cosine_loss(c: float, t: int, kind: str) -> tuple[float, float]:
-    if kind == "squared":
-        target = 1.0 if t else 0.0
-        return (c - target) ** 2, 2 * (c - target)
-    if kind == "opposite":
-        target = 1.0 if t else -1.0
-        return (c - target) ** 2, 2 * (c - target)
-    if t:
-        return max(0.9 - c, 0.0), -1.0 if c < 0.9 else 0.0
-    return max(c - 0.1, 0.0), 1.0 if c > 0.1 else 0.0
 
 
 _COSINES = (-0.7, 0.0, 0.4, 0.8, 0.95)
@@ -75,21 +65,31 @@ def _loss_slopes(answer: Answer) -> None:
                 )
 
 
+@EXERCISES.add("1", "Three losses and their slopes", minutes=10, difficulty="easy")
+@judged_by(_loss_values, _loss_slopes)
+def cosine_loss(c: float, t: int, kind: str) -> tuple[float, float]:
+    r"""Return (loss, derivative by c).
+
+    Return the loss and its derivative by the cosine `c` for a pair with the label `t` (1 alike, 0 not): (i)
+    `squared` $t(c-1)^2+(1-t)c^2$, (ii) `opposite` $t(c-1)^2+(1-t)(c+1)^2$, (iii) `margin`
+    $t\max(0.9-c,0)+(1-t)\max(c-0.1,0)$.
+
+    Hint: Where the margin is met, loss and slope are both 0.
+
+    Shows: (i) and (ii) never rest before the cosine is exactly 1, 0 or −1; (iii) rests at its thresholds.
+    """
+    if kind == "squared":
+        target = 1.0 if t else 0.0
+        return (c - target) ** 2, 2 * (c - target)
+    if kind == "opposite":
+        target = 1.0 if t else -1.0
+        return (c - target) ** 2, 2 * (c - target)
+    if t:
+        return max(0.9 - c, 0.0), -1.0 if c < 0.9 else 0.0
+    return max(c - 0.1, 0.0), 1.0 if c > 0.1 else 0.0
+
+
 # ---------------------------------------------------------------- 2: a head, and its symmetric version
-
-
-def head_score(
-    u: np.ndarray,
-    v: np.ndarray,
-    w1: np.ndarray,
-    w2: np.ndarray,
-    w3: np.ndarray,
-    symmetric: bool = False,
-) -> np.ndarray:
-    if symmetric:
-        w1 = w2 = (w1 + w2) / 2
-    score: np.ndarray = np.concatenate([u, v, np.abs(u - v)], axis=-1) @ np.concatenate([w1, w2, w3])
-    return score
 
 
 def _head_inputs() -> tuple[np.ndarray, ...]:
@@ -135,16 +135,33 @@ def _head_symmetric(answer: Answer) -> None:
     )
 
 
+@EXERCISES.add("2", "The head, and what is lost when it is symmetrised", minutes=10, difficulty="easy")
+@judged_by(_head_shape, _head_parts, _head_symmetric)
+def head_score(
+    u: np.ndarray,
+    v: np.ndarray,
+    w1: np.ndarray,
+    w2: np.ndarray,
+    w3: np.ndarray,
+    symmetric: bool = False,
+) -> np.ndarray:
+    r"""u, v: (pairs, dim); w1, w2, w3: (dim,) -> (pairs,)
+
+    Return the score $\langle u,w_1\rangle+\langle v,w_2\rangle+\langle|u-v|,w_3\rangle$ of each pair of rows.
+    With `symmetric=True` return the mean of the scores of $(u, v)$ and $(v, u)$.
+
+    Hint: Concatenate $u$, $v$ and $|u-v|$. Which of the three change when $u$ and $v$ are exchanged?
+
+    Shows: symmetry costs ⟨u − v, (w₁ − w₂)/2⟩ and nothing else: right for paraphrases, wrong for entailment,
+    which has a direction.
+    """
+    if symmetric:
+        w1 = w2 = (w1 + w2) / 2
+    score: np.ndarray = np.concatenate([u, v, np.abs(u - v)], axis=-1) @ np.concatenate([w1, w2, w3])
+    return score
+
+
 # ---------------------------------------------------------------- 3: how far apart can all be?
-
-
-def mean_cosine(vectors: np.ndarray) -> tuple[float, float]:
-    n = len(vectors)
-    if n < 2:
-        raise ValueError(f"vectors: a mean over pairs needs two, got {n}")
-    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    total = units.sum(axis=0)
-    return float((total @ total - n) / (n * (n - 1))), -1 / (n - 1)
 
 
 def _mean_of_pairs(answer: Answer) -> None:
@@ -179,15 +196,28 @@ def _mean_refuses(answer: Answer) -> None:
     _refuses("one vector has no pairs: raise a ValueError.", answer, np.ones((1, 3)))
 
 
+@EXERCISES.add("3", "How unlike can many sentences be?", minutes=10, difficulty="medium")
+@judged_by(_mean_of_pairs, _mean_bound, _mean_refuses)
+def mean_cosine(vectors: np.ndarray) -> tuple[float, float]:
+    r"""vectors: (n, dim) -> (mean cosine, its lower bound)
+
+    Return the mean cosine over all pairs $i\ne j$ of the rows of `vectors`, and the lower bound that no $n$
+    vectors can get below. Raise a `ValueError` for fewer than two vectors.
+
+    Hint: Expand $|\sum_i \hat u_i|^2 \ge 0$ for the unit vectors.
+
+    Shows: loss (ii) asks of n unrelated sentences what only two can give: −1 in the mean, where −1/(n − 1) is
+    the end.
+    """
+    n = len(vectors)
+    if n < 2:
+        raise ValueError(f"vectors: a mean over pairs needs two, got {n}")
+    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    total = units.sum(axis=0)
+    return float((total @ total - n) / (n * (n - 1))), -1 / (n - 1)
+
+
 # ---------------------------------------------------------------- 4: CoSENT
-
-
-def cosent(cosines: np.ndarray, labels: np.ndarray, scale: float = 20.0) -> float:
-    order = np.asarray(labels)[:, None] > np.asarray(labels)[None, :]
-    gaps = scale * (np.asarray(cosines)[None, :] - np.asarray(cosines)[:, None])
-    exponents = np.append(gaps[order], 0.0)
-    largest = exponents.max()
-    return float(largest + np.log(np.exp(exponents - largest).sum()))
 
 
 def _cosent_value(answer: Answer) -> None:
@@ -238,20 +268,27 @@ def _cosent_large(answer: Answer) -> None:
     expect(close(found / 1e5, 2.0, 1e-4), "for λ → ∞ the loss over λ must become the worst gap, here 2.")
 
 
+@EXERCISES.add("4", "CoSENT", minutes=15, difficulty="medium")
+@judged_by(_cosent_value, _cosent_brute_force, _cosent_order, _cosent_large)
+def cosent(cosines: np.ndarray, labels: np.ndarray, scale: float = 20.0) -> float:
+    r"""cosines, labels: (pairs,) -> a number
+
+    Return $\log\big(1+\sum_{t_i>t_j}e^{\lambda(c_j-c_i)}\big)$ for pairs with the cosines $c$ and the labels
+    $t$. It must not overflow, whatever $\lambda$.
+
+    Hint: A table `labels[:, None] > labels[None, :]` says which gaps count. $1=e^0$ is one more exponent.
+
+    Shows: only the order of labels is asked for, which is what Spearman measures; large λ look at the worst
+    gap alone.
+    """
+    order = np.asarray(labels)[:, None] > np.asarray(labels)[None, :]
+    gaps = scale * (np.asarray(cosines)[None, :] - np.asarray(cosines)[:, None])
+    exponents = np.append(gaps[order], 0.0)
+    largest = exponents.max()
+    return float(largest + np.log(np.exp(exponents - largest).sum()))
+
+
 # ---------------------------------------------------------------- 5: Spearman
-
-
-def spearman(a: np.ndarray, b: np.ndarray) -> float:
-    def ranks(values: np.ndarray) -> np.ndarray:
-        values = np.asarray(values, dtype=float)
-        below = (values[None, :] < values[:, None]).sum(axis=1)
-        equal = (values[None, :] == values[:, None]).sum(axis=1)
-        return np.asarray(below + (equal + 1) / 2)
-
-    x, y = (ranks(values) - (len(values) + 1) / 2 for values in (a, b))
-    if not x.any() or not y.any():
-        raise ValueError("the rank correlation of a constant is undefined")
-    return float(x @ y / np.sqrt((x @ x) * (y @ y)))
 
 
 def _spearman_untied(answer: Answer) -> None:
@@ -289,21 +326,33 @@ def _spearman_constant(answer: Answer) -> None:
         )
 
 
+@EXERCISES.add("5", "Spearman from scratch", minutes=12, difficulty="medium")
+@judged_by(_spearman_untied, _spearman_ties, _spearman_constant)
+def spearman(a: np.ndarray, b: np.ndarray) -> float:
+    """a, b: (n,) -> a number
+
+    Return the rank correlation of `a` and `b`; equal values share the mean of their ranks. Raise a
+    `ValueError` where all values of one are equal.
+
+    Hint: The rank of a value is the number of smaller ones plus half of (the number of equal ones + 1).
+
+    Shows: labels of yes and no are nothing but ties, so the best Spearman is below 1, and a constant has
+    none.
+    """
+
+    def ranks(values: np.ndarray) -> np.ndarray:
+        values = np.asarray(values, dtype=float)
+        below = (values[None, :] < values[:, None]).sum(axis=1)
+        equal = (values[None, :] == values[:, None]).sum(axis=1)
+        return np.asarray(below + (equal + 1) / 2)
+
+    x, y = (ranks(values) - (len(values) + 1) / 2 for values in (a, b))
+    if not x.any() or not y.any():
+        raise ValueError("the rank correlation of a constant is undefined")
+    return float(x @ y / np.sqrt((x @ x) * (y @ y)))
+
+
 # ---------------------------------------------------------------- 6: how sure is a correlation?
-
-
-def bootstrap_interval(
-    scores: np.ndarray, labels: np.ndarray, samples: int = 400, level: float = 0.95, seed: int = 0
-) -> tuple[float, float]:
-    rng = np.random.default_rng(seed)
-    found: list[float] = []
-    while len(found) < samples:
-        drawn = rng.integers(0, len(scores), len(scores))
-        if len(set(labels[drawn])) > 1:  # else undefined: draw again
-            found.append(scipy.stats.spearmanr(scores[drawn], labels[drawn]).statistic)
-    tail = 50 * (1 - level)
-    low, high = np.percentile(found, [tail, 100 - tail])
-    return float(low), float(high)
 
 
 def _labelled(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -352,100 +401,27 @@ def _interval_coverage(answer: Answer) -> None:
     )
 
 
-_ALL = (
-    Exercise(
-        id="1",
-        title="Three losses and their slopes",
-        task="Return the loss and its derivative by the cosine `c` for a pair with the label `t` (1 alike, 0 not): (i) `squared`"
-        " $t(c-1)^2+(1-t)c^2$, (ii) `opposite` $t(c-1)^2+(1-t)(c+1)^2$, (iii) `margin`"
-        " $t\\max(0.9-c,0)+(1-t)\\max(c-0.1,0)$.",
-        hint="Where the margin is met, loss and slope are both 0.",
-        stub='''def cosine_loss(c, t, kind):
-    """Return (loss, derivative by c)."""
-    return ...''',
-        solution=cosine_loss,
-        checks=(_loss_values, _loss_slopes),
-        shows="(i) and (ii) never rest before the cosine is exactly 1, 0 or −1; (iii) rests at its thresholds.",
-        minutes=10,
-        difficulty="easy",
-    ),
-    Exercise(
-        id="2",
-        title="The head, and what is lost when it is symmetrised",
-        task="Return the score $\\langle u,w_1\\rangle+\\langle v,w_2\\rangle+\\langle|u-v|,w_3\\rangle$ of each pair of rows. With"
-        " `symmetric=True` return the mean of the scores of $(u, v)$ and $(v, u)$.",
-        hint="Concatenate $u$, $v$ and $|u-v|$. Which of the three change when $u$ and $v$ are exchanged?",
-        stub='''def head_score(u, v, w1, w2, w3, symmetric=False):
-    """u, v: (pairs, dim); w1, w2, w3: (dim,) -> (pairs,)"""
-    return ...''',
-        solution=head_score,
-        checks=(_head_shape, _head_parts, _head_symmetric),
-        shows="symmetry costs ⟨u − v, (w₁ − w₂)/2⟩ and nothing else: right for paraphrases, wrong for entailment, which"
-        " has a direction.",
-        minutes=10,
-        difficulty="easy",
-    ),
-    Exercise(
-        id="3",
-        title="How unlike can many sentences be?",
-        task="Return the mean cosine over all pairs $i\\ne j$ of the rows of `vectors`, and the lower bound that no $n$ vectors can"
-        " get below. Raise a `ValueError` for fewer than two vectors.",
-        hint="Expand $|\\sum_i \\hat u_i|^2 \\ge 0$ for the unit vectors.",
-        stub='''def mean_cosine(vectors):
-    """vectors: (n, dim) -> (mean cosine, its lower bound)"""
-    return ...''',
-        solution=mean_cosine,
-        checks=(_mean_of_pairs, _mean_bound, _mean_refuses),
-        shows="loss (ii) asks of n unrelated sentences what only two can give: −1 in the mean, where −1/(n − 1) is the end.",
-        minutes=10,
-        difficulty="medium",
-    ),
-    Exercise(
-        id="4",
-        title="CoSENT",
-        task="Return $\\log\\big(1+\\sum_{t_i>t_j}e^{\\lambda(c_j-c_i)}\\big)$ for pairs with the cosines $c$ and the labels $t$. It"
-        " must not overflow, whatever $\\lambda$.",
-        hint="A table `labels[:, None] > labels[None, :]` says which gaps count. $1=e^0$ is one more exponent.",
-        stub='''def cosent(cosines, labels, scale=20.0):
-    """cosines, labels: (pairs,) -> a number"""
-    return ...''',
-        solution=cosent,
-        checks=(_cosent_value, _cosent_brute_force, _cosent_order, _cosent_large),
-        shows="only the order of labels is asked for, which is what Spearman measures; large λ look at the worst gap alone.",
-        minutes=15,
-        difficulty="medium",
-    ),
-    Exercise(
-        id="5",
-        title="Spearman from scratch",
-        task="Return the rank correlation of `a` and `b`; equal values share the mean of their ranks. Raise a `ValueError` where"
-        " all values of one are equal.",
-        hint="The rank of a value is the number of smaller ones plus half of (the number of equal ones + 1).",
-        stub='''def spearman(a, b):
-    """a, b: (n,) -> a number"""
-    return ...''',
-        solution=spearman,
-        checks=(_spearman_untied, _spearman_ties, _spearman_constant),
-        shows="labels of yes and no are nothing but ties, so the best Spearman is below 1, and a constant has none.",
-        minutes=12,
-        difficulty="medium",
-    ),
-    Exercise(
-        id="6",
-        title="How sure is a correlation?",
-        task="Return the bootstrap interval of Spearman's correlation: draw as many pairs as there are, with replacement,"
-        " `samples` times; the interval is what the middle `level` of the correlations spans.",
-        hint="`rng.integers(0, n, n)` gives the places; use the same places for scores and labels."
-        " `scipy.stats.spearmanr` is at hand.",
-        stub='''def bootstrap_interval(scores, labels, samples=400, level=0.95, seed=0):
-    """Return (low, high)."""
-    return ...''',
-        solution=bootstrap_interval,
-        checks=(_interval_order, _interval_width, _interval_coverage),
-        shows="the interval holds the truth about as often as it says; a test set of 400 pairs leaves some ±0.07.",
-        minutes=15,
-        difficulty="hard",
-    ),
-)
+@EXERCISES.add("6", "How sure is a correlation?", minutes=15, difficulty="hard")
+@judged_by(_interval_order, _interval_width, _interval_coverage)
+def bootstrap_interval(
+    scores: np.ndarray, labels: np.ndarray, samples: int = 400, level: float = 0.95, seed: int = 0
+) -> tuple[float, float]:
+    """Return (low, high).
 
-EXERCISES: dict[str, Exercise] = {exercise.id: exercise for exercise in _ALL}
+    Return the bootstrap interval of Spearman's correlation: draw as many pairs as there are, with
+    replacement, `samples` times; the interval is what the middle `level` of the correlations spans.
+
+    Hint: `rng.integers(0, n, n)` gives the places; use the same places for scores and labels.
+    `scipy.stats.spearmanr` is at hand.
+
+    Shows: the interval holds the truth about as often as it says; a test set of 400 pairs leaves some ±0.07.
+    """
+    rng = np.random.default_rng(seed)
+    found: list[float] = []
+    while len(found) < samples:
+        drawn = rng.integers(0, len(scores), len(scores))
+        if len(set(labels[drawn])) > 1:  # else undefined: draw again
+            found.append(scipy.stats.spearmanr(scores[drawn], labels[drawn]).statistic)
+    tail = 50 * (1 - level)
+    low, high = np.percentile(found, [tail, 100 - tail])
+    return float(low), float(high)

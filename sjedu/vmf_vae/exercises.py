@@ -17,8 +17,10 @@ import scipy.stats
 import torch
 from torch import Tensor
 
-from sjedu.course.exercises import Answer, Exercise, WrongAnswer, expect
+from sjedu.course.exercises import Answer, Exercises, WrongAnswer, expect, judged_by
 from sjedu.vmf_vae import bessel, theory
+
+EXERCISES = Exercises()
 
 
 def _number(value: Any, what: str) -> float:
@@ -29,23 +31,6 @@ def _number(value: Any, what: str) -> float:
 
 
 # ---------------------------------------------------------------- 1: the normaliser
-
-
-def log_vmf_normalizer(d: int, kappa: float) -> float:
-    log_area = math.log(2) + d / 2 * math.log(math.pi) - math.lgamma(d / 2)
-    if kappa == 0:
-        return -log_area
-    # With w = -tanh ψ the integral over the slices has no singular ends, and its log integrand one peak.
-    half = (d - 1) / 2
-    root = half + math.hypot(half, kappa)
-    mode = math.log(math.sqrt(2 * half / root) / (1 + kappa / root))
-    # Its width: 1/√(2(d-1)) at most; 12 of them down to where less than e^-60 is left, and flat tails for small d.
-    psi = mode + np.linspace(-1, 1, 40001) * (12 / math.sqrt(d - 1) + 60 / (d - 1))
-    gap = kappa * np.sinh(mode - psi) / (np.cosh(mode) * np.cosh(psi))
-    log_sum = scipy.special.logsumexp(gap - (d - 1) * np.log(np.cosh(psi) / np.cosh(mode)))
-    peak = -kappa * np.tanh(mode) - (d - 1) * np.log(np.cosh(mode))
-    log_slice = math.log(2) + half * math.log(math.pi) - math.lgamma(half)
-    return float(-(log_slice + peak + log_sum + math.log(psi[1] - psi[0])))
 
 
 def _normalizer_uniform(answer: Answer) -> None:
@@ -113,33 +98,39 @@ def _normalizer_falls(answer: Answer) -> None:
     expect((np.diff(found) < 0).all(), "log C must fall as κ grows: its derivative is -A.")
 
 
+@EXERCISES.add("1", "The normaliser, everywhere", minutes=25, difficulty="hard")
+@judged_by(
+    _normalizer_uniform, _normalizer_three, _normalizer_range, _normalizer_everywhere, _normalizer_falls
+)
+def log_vmf_normalizer(d: int, kappa: float) -> float:
+    r"""Return log C, a number.
+
+    Return $\log C_{d,\kappa} = -\log Z_{d,\kappa}$ for $2 \le d \le 5000$ and $0 \le \kappa \le 10^6$, right
+    to $10^{-9}$ (relative, where it is larger than 1).
+
+    Hint: `scipy.special.ive` underflows for large $d$. Integrate $e^{\kappa w}(1-w^2)^{(d-3)/2}$ instead, in
+    logarithms and less the peak. With $w = -\tanh\psi$ the integrand falls off on both sides, and a plain sum
+    over an even grid is exact to rounding.
+
+    Shows: your normaliser holds where the Bessel function of every library is 0 or infinite.
+    """
+    log_area = math.log(2) + d / 2 * math.log(math.pi) - math.lgamma(d / 2)
+    if kappa == 0:
+        return -log_area
+    # With w = -tanh ψ the integral over the slices has no singular ends, and its log integrand one peak.
+    half = (d - 1) / 2
+    root = half + math.hypot(half, kappa)
+    mode = math.log(math.sqrt(2 * half / root) / (1 + kappa / root))
+    # Its width: 1/√(2(d-1)) at most; 12 of them down to where less than e^-60 is left, and flat tails for small d.
+    psi = mode + np.linspace(-1, 1, 40001) * (12 / math.sqrt(d - 1) + 60 / (d - 1))
+    gap = kappa * np.sinh(mode - psi) / (np.cosh(mode) * np.cosh(psi))
+    log_sum = scipy.special.logsumexp(gap - (d - 1) * np.log(np.cosh(psi) / np.cosh(mode)))
+    peak = -kappa * np.tanh(mode) - (d - 1) * np.log(np.cosh(mode))
+    log_slice = math.log(2) + half * math.log(math.pi) - math.lgamma(half)
+    return float(-(log_slice + peak + log_sum + math.log(psi[1] - psi[0])))
+
+
 # ---------------------------------------------------------------- 2: the KL
-
-
-def kl_vmf_uniform(d: int, kappa: float) -> float:
-    # ∫ t A'(t) dt = κA - ∫ A dt. A by the recurrence A_ν = t / (2(ν+1) + t A_(ν+1)), from far above down.
-    x, weights = np.polynomial.legendre.leggauss(200)
-    # Even steps in asinh(t/d): A changes on the scale of d, but slowly far beyond.
-    top = math.asinh(kappa / d)
-    t = d * np.sinh(top * (1 + x) / 2)
-    jacobian = top / 2 * d * np.cosh(top * (1 + x) / 2)
-
-    def ratio(t: np.ndarray) -> np.ndarray:
-        first = d / 2 - 1
-        order = first + 400
-        A = t / (order + 0.5 + np.sqrt((order + 0.5) ** 2 + t**2))
-        while order > first:
-            order -= 1
-            A = t / (2 * (order + 1) + t * A)
-        return np.asarray(A)
-
-    # Where κ is large, 1 - A is what matters: κA - ∫A = ∫(1-A) - κ(1-A).
-    A = ratio(np.array([kappa]))[0]
-    return (
-        float(((1 - ratio(t)) * jacobian) @ weights - kappa * (1 - A))
-        if kappa > d
-        else float(kappa * A - (ratio(t) * jacobian) @ weights)
-    )
 
 
 def _kl_zero(answer: Answer) -> None:
@@ -211,17 +202,47 @@ def _kl_small(answer: Answer) -> None:
     )
 
 
+@EXERCISES.add("2", "The KL, without cancellation", minutes=20, difficulty="hard")
+@judged_by(_kl_zero, _kl_values, _kl_slope, _kl_small, _kl_rises, _kl_everywhere)
+def kl_vmf_uniform(d: int, kappa: float) -> float:
+    r"""Return the KL in nats, a number.
+
+    Return $KL(\mathrm{vMF}(\mu, \kappa)\,\|\,\text{uniform})$ in nats, right to $10^{-8}$ of itself for
+    $d \le 1000$ and $0 \le \kappa \le 100$. (It needs no $\mu$.)
+
+    Hint: $KL = \kappa A - \int_0^\kappa A\,dt$. $A$ from the recurrence
+    $A_\nu = t / (2(\nu+1) + t A_{\nu+1})$, started far above with
+    $A_\nu \approx t / (\nu + \frac12 + \sqrt{(\nu+\frac12)^2 + t^2})$; the integral by
+    `np.polynomial.legendre.leggauss`.
+
+    Shows: the KL is a number that d and κ fix, with derivative κA', and you have all its digits.
+    """
+    # ∫ t A'(t) dt = κA - ∫ A dt. A by the recurrence A_ν = t / (2(ν+1) + t A_(ν+1)), from far above down.
+    x, weights = np.polynomial.legendre.leggauss(200)
+    # Even steps in asinh(t/d): A changes on the scale of d, but slowly far beyond.
+    top = math.asinh(kappa / d)
+    t = d * np.sinh(top * (1 + x) / 2)
+    jacobian = top / 2 * d * np.cosh(top * (1 + x) / 2)
+
+    def ratio(t: np.ndarray) -> np.ndarray:
+        first = d / 2 - 1
+        order = first + 400
+        A = t / (order + 0.5 + np.sqrt((order + 0.5) ** 2 + t**2))
+        while order > first:
+            order -= 1
+            A = t / (2 * (order + 1) + t * A)
+        return np.asarray(A)
+
+    # Where κ is large, 1 - A is what matters: κA - ∫A = ∫(1-A) - κ(1-A).
+    A = ratio(np.array([kappa]))[0]
+    return (
+        float(((1 - ratio(t)) * jacobian) @ weights - kappa * (1 - A))
+        if kappa > d
+        else float(kappa * A - (ratio(t) * jacobian) @ weights)
+    )
+
+
 # ---------------------------------------------------------------- 3: sample w
-
-
-def sample_w(kappa: float, d: int, n: int, rng: np.random.Generator) -> np.ndarray:
-    # A grid of angles, not of w: there the density is finite also for d = 2.
-    phi = np.linspace(0, math.pi, 20001)
-    with np.errstate(divide="ignore"):
-        log_density = kappa * (np.cos(phi) - 1) + ((d - 2) * np.log(np.sin(phi)) if d > 2 else 0.0)
-    density = np.exp(log_density - log_density.max())
-    cdf = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
-    return np.cos(np.interp(rng.random(n), cdf / cdf[-1], phi))
 
 
 def _draw(answer: Answer, kappa: float, d: int, n: int = 4000) -> np.ndarray:
@@ -307,16 +328,29 @@ def _w_speed(answer: Answer) -> None:
     )
 
 
+@EXERCISES.add("3", "Su's sampler for the cosine", minutes=15, difficulty="medium")
+@judged_by(_w_range, _w_moments, _w_law, _w_generator, _w_speed)
+def sample_w(kappa: float, d: int, n: int, rng: np.random.Generator) -> np.ndarray:
+    r"""Return n numbers in [-1, 1]; rng is a numpy.random.Generator.
+
+    Draw `n` values of $w = \langle\mu, z\rangle$ by the inverse distribution function, without rejection and
+    without a loop over samples. It should be right for $d = 2$, too.
+
+    Hint: In the angle the density is $e^{\kappa\cos\varphi}\sin^{d-2}\varphi$. Take its logarithm on a grid,
+    less the maximum; `np.cumsum`; `np.interp` of uniform numbers.
+
+    Shows: a law in one dimension needs no rejection: a table of its distribution function is enough.
+    """
+    # A grid of angles, not of w: there the density is finite also for d = 2.
+    phi = np.linspace(0, math.pi, 20001)
+    with np.errstate(divide="ignore"):
+        log_density = kappa * (np.cos(phi) - 1) + ((d - 2) * np.log(np.sin(phi)) if d > 2 else 0.0)
+    density = np.exp(log_density - log_density.max())
+    cdf = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
+    return np.cos(np.interp(rng.random(n), cdf / cdf[-1], phi))
+
+
 # ---------------------------------------------------------------- 4: sample z, differentiably
-
-
-def rsample(mu: Tensor, w: Tensor) -> Tensor:
-    noise = torch.randn_like(mu)
-    tangent = noise - (noise * mu).sum(dim=-1, keepdim=True) * mu
-    nu = tangent / tangent.norm(dim=-1, keepdim=True)
-    sine = torch.sqrt((1 - w**2).clamp(min=0))
-    z: Tensor = w[..., None] * mu + sine[..., None] * nu
-    return z
 
 
 def _cosines(mu: Tensor, kappa: float, n: int) -> Tensor:
@@ -416,20 +450,29 @@ def _z_gradient(answer: Answer) -> None:
     )
 
 
+@EXERCISES.add("4", "From w to z, with a gradient", minutes=12, difficulty="medium")
+@judged_by(_z_unit, _z_mean, _z_turns, _z_gradient)
+def rsample(mu: Tensor, w: Tensor) -> Tensor:
+    r"""mu: (n, d), w: (n,) -> (n, d)
+
+    Given $\mu$, shape (n, d), and $w$, shape (n,), return $z = w\mu + \sqrt{1-w^2}\,\nu$ with $\nu$ uniform
+    among the unit vectors orthogonal to $\mu$. Its length must be 1 to rounding for every $\mu$, and its
+    gradient in $\mu$ unbiased.
+
+    Hint: Project normal noise onto the tangent space of $\mu$ and normalise it. Rounding may make $1-w^2$
+    negative.
+
+    Shows: one line of geometry replaces rotation matrices, and autograd follows μ through both terms.
+    """
+    noise = torch.randn_like(mu)
+    tangent = noise - (noise * mu).sum(dim=-1, keepdim=True) * mu
+    nu = tangent / tangent.norm(dim=-1, keepdim=True)
+    sine = torch.sqrt((1 - w**2).clamp(min=0))
+    z: Tensor = w[..., None] * mu + sine[..., None] * nu
+    return z
+
+
 # ---------------------------------------------------------------- 5: the gradient in κ
-
-
-def dw_dkappa(w: np.ndarray, kappa: float, d: int) -> np.ndarray:
-    # F(w, κ) = u is held fixed: dw/dκ = -∂_κF / p, with ∂_κF(w) = ∫ (t - A) p(t) dt from -1 to w. In angles.
-    phi = np.linspace(0, math.pi, 200_001)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_density = kappa * (np.cos(phi) - 1) + ((d - 2) * np.log(np.sin(phi)) if d > 2 else 0.0)
-        density = np.exp(log_density - log_density.max())
-        A = (np.cos(phi) * density).sum() / density.sum()
-        drift = (np.cos(phi) - A) * density
-        below = np.concatenate([[0.0], np.cumsum((drift[1:] + drift[:-1]) / 2 * phi[1])])
-        speed = np.nan_to_num(np.sin(phi) * below / density, posinf=0.0, neginf=0.0)
-    return np.asarray(np.interp(np.arccos(w), phi, speed))
 
 
 def _speeds(answer: Answer, kappa: float, d: int, n: int = 2000) -> tuple[np.ndarray, np.ndarray]:
@@ -488,17 +531,32 @@ def _dw_mean(answer: Answer) -> None:
         )
 
 
+@EXERCISES.add("5", "The gradient that was called difficult", minutes=20, difficulty="hard")
+@judged_by(_dw_sign, _dw_three, _dw_mean, _dw_pointwise)
+def dw_dkappa(w: np.ndarray, kappa: float, d: int) -> np.ndarray:
+    r"""w: (n,) -> (n,)
+
+    Return $dw/d\kappa$ for given samples $w$ at fixed $u = F(w, \kappa)$.
+
+    Hint: Differentiate $F(w(\kappa), \kappa) = u$: $dw/d\kappa = -\partial_\kappa F / p$. With
+    $\partial_\kappa p = (w - A)\,p$, $\partial_\kappa F(w) = \int_{-1}^w (t - A)\,p(t)\,dt$ is one more
+    cumulative sum. In angles nothing is singular.
+
+    Shows: κ can be learned by backpropagation: the implicit gradient is a table beside the sampler's.
+    """
+    # F(w, κ) = u is held fixed: dw/dκ = -∂_κF / p, with ∂_κF(w) = ∫ (t - A) p(t) dt from -1 to w. In angles.
+    phi = np.linspace(0, math.pi, 200_001)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_density = kappa * (np.cos(phi) - 1) + ((d - 2) * np.log(np.sin(phi)) if d > 2 else 0.0)
+        density = np.exp(log_density - log_density.max())
+        A = (np.cos(phi) * density).sum() / density.sum()
+        drift = (np.cos(phi) - A) * density
+        below = np.concatenate([[0.0], np.cumsum((drift[1:] + drift[:-1]) / 2 * phi[1])])
+        speed = np.nan_to_num(np.sin(phi) * below / density, posinf=0.0, neginf=0.0)
+    return np.asarray(np.interp(np.arccos(w), phi, speed))
+
+
 # ---------------------------------------------------------------- 6: κ for a budget
-
-
-def kappa_for_kl(d: int, nats: float) -> float:
-    low, high = 0.0, 1.0
-    while float(bessel.kl_to_uniform(d, high)) < nats:
-        high *= 2
-    for _ in range(200):  # the KL rises with κ: bisect
-        middle = (low + high) / 2
-        low, high = (middle, high) if float(bessel.kl_to_uniform(d, middle)) < nats else (low, middle)
-    return (low + high) / 2
 
 
 def _budget_zero(answer: Answer) -> None:
@@ -532,107 +590,23 @@ def _budget_round_trip(answer: Answer) -> None:
         )
 
 
-# ---------------------------------------------------------------- the exercises
+@EXERCISES.add("6", "Choose κ by its price", minutes=8, difficulty="easy")
+@judged_by(_budget_zero, _budget_three, _budget_round_trip)
+def kappa_for_kl(d: int, nats: float) -> float:
+    r"""Return kappa, a number.
 
-_ALL = (
-    Exercise(
-        id="1",
-        title="The normaliser, everywhere",
-        task="Return $\\log C_{d,\\kappa} = -\\log Z_{d,\\kappa}$ for $2 \\le d \\le 5000$ and $0 \\le \\kappa \\le 10^6$, right to $10^{-9}$"
-        " (relative, where it is larger than 1).",
-        hint="`scipy.special.ive` underflows for large $d$. Integrate $e^{\\kappa w}(1-w^2)^{(d-3)/2}$ instead, in logarithms and less the"
-        " peak. With $w = -\\tanh\\psi$ the integrand falls off on both sides, and a plain sum over an even grid is exact to rounding.",
-        stub='''def log_vmf_normalizer(d, kappa):
-    """Return log C, a number."""
-    return ...''',
-        solution=log_vmf_normalizer,
-        checks=(
-            _normalizer_uniform,
-            _normalizer_three,
-            _normalizer_range,
-            _normalizer_everywhere,
-            _normalizer_falls,
-        ),
-        shows="your normaliser holds where the Bessel function of every library is 0 or infinite.",
-        minutes=25,
-        difficulty="hard",
-    ),
-    Exercise(
-        id="2",
-        title="The KL, without cancellation",
-        task="Return $KL(\\mathrm{vMF}(\\mu, \\kappa)\\,\\|\\,\\text{uniform})$ in nats, right to $10^{-8}$ of itself for $d \\le 1000$ and"
-        " $0 \\le \\kappa \\le 100$. (It needs no $\\mu$.)",
-        hint="$KL = \\kappa A - \\int_0^\\kappa A\\,dt$. $A$ from the recurrence $A_\\nu = t / (2(\\nu+1) + t A_{\\nu+1})$, started far above with"
-        " $A_\\nu \\approx t / (\\nu + \\frac12 + \\sqrt{(\\nu+\\frac12)^2 + t^2})$; the integral by `np.polynomial.legendre.leggauss`.",
-        stub='''def kl_vmf_uniform(d, kappa):
-    """Return the KL in nats, a number."""
-    return ...''',
-        solution=kl_vmf_uniform,
-        checks=(_kl_zero, _kl_values, _kl_slope, _kl_small, _kl_rises, _kl_everywhere),
-        shows="the KL is a number that d and κ fix, with derivative κA', and you have all its digits.",
-        minutes=20,
-        difficulty="hard",
-    ),
-    Exercise(
-        id="3",
-        title="Su's sampler for the cosine",
-        task="Draw `n` values of $w = \\langle\\mu, z\\rangle$ by the inverse distribution function, without rejection and without a loop over"
-        " samples. It should be right for $d = 2$, too.",
-        hint="In the angle the density is $e^{\\kappa\\cos\\varphi}\\sin^{d-2}\\varphi$. Take its logarithm on a grid, less the maximum; `np.cumsum`;"
-        " `np.interp` of uniform numbers.",
-        stub='''def sample_w(kappa, d, n, rng):
-    """Return n numbers in [-1, 1]; rng is a numpy.random.Generator."""
-    return ...''',
-        solution=sample_w,
-        checks=(_w_range, _w_moments, _w_law, _w_generator, _w_speed),
-        shows="a law in one dimension needs no rejection: a table of its distribution function is enough.",
-        minutes=15,
-        difficulty="medium",
-    ),
-    Exercise(
-        id="4",
-        title="From w to z, with a gradient",
-        task="Given $\\mu$, shape (n, d), and $w$, shape (n,), return $z = w\\mu + \\sqrt{1-w^2}\\,\\nu$ with $\\nu$ uniform among the unit vectors"
-        " orthogonal to $\\mu$. Its length must be 1 to rounding for every $\\mu$, and its gradient in $\\mu$ unbiased.",
-        hint="Project normal noise onto the tangent space of $\\mu$ and normalise it. Rounding may make $1-w^2$ negative.",
-        stub='''def rsample(mu, w):
-    """mu: (n, d), w: (n,) -> (n, d)"""
-    return ...''',
-        solution=rsample,
-        checks=(_z_unit, _z_mean, _z_turns, _z_gradient),
-        shows="one line of geometry replaces rotation matrices, and autograd follows μ through both terms.",
-        minutes=12,
-        difficulty="medium",
-    ),
-    Exercise(
-        id="5",
-        title="The gradient that was called difficult",
-        task="Return $dw/d\\kappa$ for given samples $w$ at fixed $u = F(w, \\kappa)$.",
-        hint="Differentiate $F(w(\\kappa), \\kappa) = u$: $dw/d\\kappa = -\\partial_\\kappa F / p$. With $\\partial_\\kappa p = (w - A)\\,p$,"
-        " $\\partial_\\kappa F(w) = \\int_{-1}^w (t - A)\\,p(t)\\,dt$ is one more cumulative sum. In angles nothing is singular.",
-        stub='''def dw_dkappa(w, kappa, d):
-    """w: (n,) -> (n,)"""
-    return ...''',
-        solution=dw_dkappa,
-        checks=(_dw_sign, _dw_three, _dw_mean, _dw_pointwise),
-        shows="κ can be learned by backpropagation: the implicit gradient is a table beside the sampler's.",
-        minutes=20,
-        difficulty="hard",
-    ),
-    Exercise(
-        id="6",
-        title="Choose κ by its price",
-        task="Return the $\\kappa$ at which the KL to the uniform law is `nats`. `sjedu.vmf_vae.kl_to_uniform(d, kappa)` is given.",
-        hint="The KL rises with $\\kappa$ from 0 without bound: double an upper end until it is enough, then bisect.",
-        stub='''def kappa_for_kl(d, nats):
-    """Return kappa, a number."""
-    return ...''',
-        solution=kappa_for_kl,
-        checks=(_budget_zero, _budget_three, _budget_round_trip),
-        shows="“the KL cannot vanish” means that you choose it: by κ, for your d.",
-        minutes=8,
-        difficulty="easy",
-    ),
-)
+    Return the $\kappa$ at which the KL to the uniform law is `nats`. `sjedu.vmf_vae.kl_to_uniform(d, kappa)`
+    is given.
 
-EXERCISES: dict[str, Exercise] = {exercise.id: exercise for exercise in _ALL}
+    Hint: The KL rises with $\kappa$ from 0 without bound: double an upper end until it is enough, then
+    bisect.
+
+    Shows: “the KL cannot vanish” means that you choose it: by κ, for your d.
+    """
+    low, high = 0.0, 1.0
+    while float(bessel.kl_to_uniform(d, high)) < nats:
+        high *= 2
+    for _ in range(200):  # the KL rises with κ: bisect
+        middle = (low + high) / 2
+        low, high = (middle, high) if float(bessel.kl_to_uniform(d, middle)) < nats else (low, middle)
+    return (low + high) / 2

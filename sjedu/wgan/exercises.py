@@ -17,11 +17,13 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from torch import Tensor
 
-from sjedu.course.exercises import Answer, Exercise, close, expect
+from sjedu.course.exercises import Answer, Exercises, close, expect, judged_by
 from sjedu.data import load_images
 from sjedu.wgan import theory
 from sjedu.wgan.clustering import k_means
 from sjedu.wgan.transport import optimal_plan, wasserstein_1
+
+EXERCISES = Exercises()
 
 
 def _number(found: Any) -> float:
@@ -32,10 +34,6 @@ def _number(found: Any) -> float:
 
 
 # ---------------------------------------------------------------- 0: a warm-up
-
-
-def line_distance(x: np.ndarray, y: np.ndarray) -> float:
-    return float(np.abs(np.sort(x) - np.sort(y)).mean())
 
 
 def _line_mean(answer: Answer) -> None:
@@ -67,12 +65,23 @@ def _line_exact(answer: Answer) -> None:
     )
 
 
+@EXERCISES.add("0", "Warm-up: the distance on a line", minutes=4, difficulty="easy")
+@judged_by(_line_mean, _line_order, _line_spread, _line_exact)
+def line_distance(x: np.ndarray, y: np.ndarray) -> float:
+    """x, y: arrays of n numbers -> a number
+
+    Return $W_1$ of two samples of $n$ numbers each: the least mean distance at which the points of `x` can be
+    moved onto those of `y`.
+
+    Hint: Paths that cross can be uncrossed without getting longer. So which point of `y` does the smallest of
+    `x` go to?
+
+    Shows: on a line transport is sorting: W₁ = ∫ |F⁻¹ - G⁻¹|.
+    """
+    return float(np.abs(np.sort(x) - np.sort(y)).mean())
+
+
 # ---------------------------------------------------------------- 1: the c-transform
-
-
-def c_transform(C: np.ndarray, f: np.ndarray) -> np.ndarray:
-    best: np.ndarray = (C - f[:, None]).min(axis=0)
-    return best
 
 
 def _costs(seed: int = 0, n: int = 5, m: int = 7) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -131,13 +140,22 @@ def _transform_exact(answer: Answer) -> None:
     )
 
 
+@EXERCISES.add("1", "The c-transform", minutes=8, difficulty="easy")
+@judged_by(_transform_shape, _transform_shift, _transform_weak_duality, _transform_twice, _transform_exact)
+def c_transform(C: np.ndarray, f: np.ndarray) -> np.ndarray:
+    r"""C: (n, m), f: (n,) -> (m,)
+
+    Return $f^c(y_j) = \min_i\,[C_{ij} - f_i]$, the best partner of $f$ in the dual problem.
+
+    Hint: `f[:, None]` makes a column of f, which NumPy then subtracts from each column of C.
+
+    Shows: whatever f is, its dual value never exceeds the distance: no constraint is needed.
+    """
+    best: np.ndarray = (C - f[:, None]).min(axis=0)
+    return best
+
+
 # ---------------------------------------------------------------- 2: the (c, ε)-transform
-
-
-def c_eps_transform(C: np.ndarray, f: np.ndarray, a: np.ndarray, eps: float) -> np.ndarray:
-    exponent = (f[:, None] - C) / eps + np.log(a)[:, None]
-    top = exponent.max(axis=0)
-    return np.asarray(-eps * (top + np.log(np.exp(exponent - top).sum(axis=0))))
 
 
 def _soft_bounds(answer: Answer) -> None:
@@ -185,20 +203,24 @@ def _soft_duality(answer: Answer) -> None:
         expect(value <= best + 1e-9, f"the dual value {value:.3f} exceeds entropic transport, {best:.3f}.")
 
 
+@EXERCISES.add("2", "The soft one", minutes=12, difficulty="medium")
+@judged_by(_soft_bounds, _soft_weights, _soft_limit, _soft_duality)
+def c_eps_transform(C: np.ndarray, f: np.ndarray, a: np.ndarray, eps: float) -> np.ndarray:
+    r"""C: (n, m), f: (n,), a: (n,) weights with the sum 1 -> (m,)
+
+    Return $f^{c,\varepsilon}(y_j) = -\varepsilon \log \sum_i a_i\, e^{(f_i - C_{ij})/\varepsilon}$. It must
+    survive $\varepsilon = 10^{-6}$.
+
+    Hint: $\log\sum e^{z_i} = M + \log\sum e^{z_i - M}$ for any $M$: take the largest $z_i$.
+
+    Shows: it lies between f^c and f^c + ε log n, and its dual value stays below entropic transport.
+    """
+    exponent = (f[:, None] - C) / eps + np.log(a)[:, None]
+    top = exponent.max(axis=0)
+    return np.asarray(-eps * (top + np.log(np.exp(exponent - top).sum(axis=0))))
+
+
 # ---------------------------------------------------------------- 3: the gradient penalty
-
-
-def gradient_penalty(
-    critic: Answer, x: Tensor, y: Tensor, lam: float, center: float = 1.0, one_sided: bool = False
-) -> Tensor:
-    t = torch.rand(len(x), *[1] * (x.ndim - 1), dtype=x.dtype)
-    between = (t * x + (1 - t) * y).detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-    excess = gradient.flatten(1).norm(dim=1) - center
-    if one_sided:
-        excess = excess.clamp(min=0)
-    penalty: Tensor = lam * excess.square().mean()
-    return penalty
 
 
 def _pair(*shape: int) -> tuple[Tensor, Tensor]:
@@ -289,14 +311,42 @@ def _penalty_constant(answer: Answer) -> None:
     )
 
 
+@EXERCISES.add("3", "The gradient penalty", minutes=15, difficulty="medium")
+@judged_by(
+    _penalty_linear,
+    _penalty_centre,
+    _penalty_one_sided,
+    _penalty_pictures,
+    _penalty_points,
+    _penalty_trains,
+    _penalty_constant,
+)
+def gradient_penalty(
+    critic: Answer, x: Tensor, y: Tensor, lam: float, center: float = 1.0, one_sided: bool = False
+) -> Tensor:
+    r"""x, y: (batch, ...), critic: (batch, ...) -> (batch,).
+    Return a tensor with one number.
+
+    Return $\lambda\,\mathbb E\,(\|\nabla f(\hat x)\| - \text{center})^2$ at one random point
+    $\hat x = t x + (1 - t) y$ between the samples of each pair; with `one_sided=True` smaller slopes than the
+    centre cost nothing. Samples may be pictures, and a constant critic must get a gradient that is a number.
+
+    Hint: `torch.autograd.grad(critic(points).sum(), points, create_graph=True)` gives all gradients at once.
+    For pictures, t needs axes of length 1, and the gradient is flattened before its norm is taken.
+
+    Shows: yours is right for linear critics, for pictures, and where the critic is constant.
+    """
+    t = torch.rand(len(x), *[1] * (x.ndim - 1), dtype=x.dtype)
+    between = (t * x + (1 - t) * y).detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    excess = gradient.flatten(1).norm(dim=1) - center
+    if one_sided:
+        excess = excess.clamp(min=0)
+    penalty: Tensor = lam * excess.square().mean()
+    return penalty
+
+
 # ---------------------------------------------------------------- 4: what a perfect penalised critic says
-
-
-def penalised_estimate(W: sp.Symbol, lam: sp.Symbol) -> sp.Expr:
-    s = sp.Symbol("s", real=True)
-    gain = s * W - lam * (s - 1) ** 2
-    (slope,) = sp.solve(sp.diff(gain, s), s)
-    return sp.expand(slope * W)
 
 
 def _estimate_value(answer: Answer) -> None:
@@ -325,19 +375,26 @@ def _estimate_value(answer: Answer) -> None:
         )
 
 
+@EXERCISES.add("4", "What a perfect penalised critic says", minutes=10, difficulty="easy")
+@judged_by(_estimate_value)
+def penalised_estimate(W: sp.Symbol, lam: sp.Symbol) -> sp.Expr:
+    r"""W, lam: positive sympy symbols -> an expression in them
+
+    Two point masses are $W$ apart, real at 0 and generated at $W$. A critic that falls with slope $s$ between
+    them gains $sW - \lambda (s - 1)^2$. Find the best $s$ with sympy and return what that critic says the
+    distance is, $f(0) - f(W)$.
+
+    Hint: `sp.solve(sp.diff(gain, s), s)` gives the best slope. The penalty is no part of the estimate.
+
+    Shows: the estimate is W + W²/(2λ): too large even for the best critic there is.
+    """
+    s = sp.Symbol("s", real=True)
+    gain = s * W - lam * (s - 1) ** 2
+    (slope,) = sp.solve(sp.diff(gain, s), s)
+    return sp.expand(slope * W)
+
+
 # ---------------------------------------------------------------- 5: the false optimum
-
-
-def theta_star(n: int, d: int, repeats: int = 50, seed: int = 0) -> float:
-    rng = np.random.default_rng(seed)
-    thetas = np.arange(0, 1.31, 0.05)
-    total = np.zeros(len(thetas))
-    for _ in range(repeats):
-        x, z = rng.normal(size=(2, n, d))
-        for i, theta in enumerate(thetas):
-            C = cdist(x, theta * z)
-            total[i] += C[linear_sum_assignment(C)].mean()
-    return float(thetas[total.argmin()])
 
 
 def _theta_one(answer: Answer) -> None:
@@ -377,15 +434,32 @@ def _theta_of_lengths(answer: Answer) -> None:
     )
 
 
-# ---------------------------------------------------------------- 6: the bias of a batch
+@EXERCISES.add("5", "The false optimum", minutes=20, difficulty="hard")
+@judged_by(_theta_one, _theta_below_one, _theta_exact, _theta_of_lengths)
+def theta_star(n: int, d: int, repeats: int = 50, seed: int = 0) -> float:
+    """Return a number.
 
+    Data are N(0, I) in $d$ dimensions, a generator makes N(0, θ² I). Return the θ that minimises the mean
+    $W_1$ of a batch of $n$ from each, over `repeats` draws, among 0, 0.05, …, 1.3.
 
-def batch_bias(draw: Callable[[int], np.ndarray], n: int, repeats: int = 20) -> float:
-    distances = []
+    Hint: Draw x and z once and use them for every θ: differences then are far less noisy. `cdist` and
+    `scipy.optimize.linear_sum_assignment` give the distance of two batches.
+
+    Shows: a generator that minimises batch distances perfectly spreads too little, the less the smaller its
+    batches are.
+    """
+    rng = np.random.default_rng(seed)
+    thetas = np.arange(0, 1.31, 0.05)
+    total = np.zeros(len(thetas))
     for _ in range(repeats):
-        C = cdist(draw(n), draw(n))
-        distances.append(C[linear_sum_assignment(C)].mean())
-    return float(np.mean(distances))
+        x, z = rng.normal(size=(2, n, d))
+        for i, theta in enumerate(thetas):
+            C = cdist(x, theta * z)
+            total[i] += C[linear_sum_assignment(C)].mean()
+    return float(thetas[total.argmin()])
+
+
+# ---------------------------------------------------------------- 6: the bias of a batch
 
 
 def _gaussian(dim: int, seed: int = 0) -> Callable[[int], np.ndarray]:
@@ -442,131 +516,21 @@ def _bias_digits(answer: Answer) -> None:
     )
 
 
-# ---------------------------------------------------------------- the exercises
+@EXERCISES.add("6", "How far is a distribution from itself?", minutes=12, difficulty="medium")
+@judged_by(_bias_not_zero, _bias_single, _bias_exact, _bias_falls, _bias_digits)
+def batch_bias(draw: Callable[[int], np.ndarray], n: int, repeats: int = 20) -> float:
+    """Return a number.
 
-_ALL = (
-    Exercise(
-        id="0",
-        title="Warm-up: the distance on a line",
-        task="Return $W_1$ of two samples of $n$ numbers each: the least mean distance at which the points of `x` can be"
-        " moved onto those of `y`.",
-        hint="Paths that cross can be uncrossed without getting longer. So which point of `y` does the smallest of `x` go to?",
-        stub='''def line_distance(x, y):
-    """x, y: arrays of n numbers -> a number"""
-    return ...''',
-        solution=line_distance,
-        checks=(_line_mean, _line_order, _line_spread, _line_exact),
-        shows="on a line transport is sorting: W₁ = ∫ |F⁻¹ - G⁻¹|.",
-        minutes=4,
-        difficulty="easy",
-    ),
-    Exercise(
-        id="1",
-        title="The c-transform",
-        task="Return $f^c(y_j) = \\min_i\\,[C_{ij} - f_i]$, the best partner of $f$ in the dual problem.",
-        hint="`f[:, None]` makes a column of f, which NumPy then subtracts from each column of C.",
-        stub='''def c_transform(C, f):
-    """C: (n, m), f: (n,) -> (m,)"""
-    return ...''',
-        solution=c_transform,
-        checks=(
-            _transform_shape,
-            _transform_shift,
-            _transform_weak_duality,
-            _transform_twice,
-            _transform_exact,
-        ),
-        shows="whatever f is, its dual value never exceeds the distance: no constraint is needed.",
-        minutes=8,
-        difficulty="easy",
-    ),
-    Exercise(
-        id="2",
-        title="The soft one",
-        task="Return $f^{c,\\varepsilon}(y_j) = -\\varepsilon \\log \\sum_i a_i\\, e^{(f_i - C_{ij})/\\varepsilon}$. It must"
-        " survive $\\varepsilon = 10^{-6}$.",
-        hint="$\\log\\sum e^{z_i} = M + \\log\\sum e^{z_i - M}$ for any $M$: take the largest $z_i$.",
-        stub='''def c_eps_transform(C, f, a, eps):
-    """C: (n, m), f: (n,), a: (n,) weights with the sum 1 -> (m,)"""
-    return ...''',
-        solution=c_eps_transform,
-        checks=(_soft_bounds, _soft_weights, _soft_limit, _soft_duality),
-        shows="it lies between f^c and f^c + ε log n, and its dual value stays below entropic transport.",
-        minutes=12,
-        difficulty="medium",
-    ),
-    Exercise(
-        id="3",
-        title="The gradient penalty",
-        task="Return $\\lambda\\,\\mathbb E\\,(\\|\\nabla f(\\hat x)\\| - \\text{center})^2$ at one random point"
-        " $\\hat x = t x + (1 - t) y$ between the samples of each pair; with `one_sided=True` smaller slopes than the centre"
-        " cost nothing. Samples may be pictures, and a constant critic must get a gradient that is a number.",
-        hint="`torch.autograd.grad(critic(points).sum(), points, create_graph=True)` gives all gradients at once. For pictures,"
-        " t needs axes of length 1, and the gradient is flattened before its norm is taken.",
-        stub='''def gradient_penalty(critic, x, y, lam, center=1.0, one_sided=False):
-    """x, y: (batch, ...), critic: (batch, ...) -> (batch,). Return a tensor with one number."""
-    return ...''',
-        solution=gradient_penalty,
-        checks=(
-            _penalty_linear,
-            _penalty_centre,
-            _penalty_one_sided,
-            _penalty_pictures,
-            _penalty_points,
-            _penalty_trains,
-            _penalty_constant,
-        ),
-        shows="yours is right for linear critics, for pictures, and where the critic is constant.",
-        minutes=15,
-        difficulty="medium",
-    ),
-    Exercise(
-        id="4",
-        title="What a perfect penalised critic says",
-        task="Two point masses are $W$ apart, real at 0 and generated at $W$. A critic that falls with slope $s$ between them"
-        " gains $sW - \\lambda (s - 1)^2$. Find the best $s$ with sympy and return what that critic says the distance is,"
-        " $f(0) - f(W)$.",
-        hint="`sp.solve(sp.diff(gain, s), s)` gives the best slope. The penalty is no part of the estimate.",
-        stub='''def penalised_estimate(W, lam):
-    """W, lam: positive sympy symbols -> an expression in them"""
-    return ...''',
-        solution=penalised_estimate,
-        checks=(_estimate_value,),
-        shows="the estimate is W + W²/(2λ): too large even for the best critic there is.",
-        minutes=10,
-        difficulty="easy",
-    ),
-    Exercise(
-        id="5",
-        title="The false optimum",
-        task="Data are N(0, I) in $d$ dimensions, a generator makes N(0, θ² I). Return the θ that minimises the mean $W_1$ of"
-        " a batch of $n$ from each, over `repeats` draws, among 0, 0.05, …, 1.3.",
-        hint="Draw x and z once and use them for every θ: differences then are far less noisy. `cdist` and"
-        " `scipy.optimize.linear_sum_assignment` give the distance of two batches.",
-        stub='''def theta_star(n, d, repeats=50, seed=0):
-    """Return a number."""
-    return ...''',
-        solution=theta_star,
-        checks=(_theta_one, _theta_below_one, _theta_exact, _theta_of_lengths),
-        shows="a generator that minimises batch distances perfectly spreads too little, the less the smaller its batches are.",
-        minutes=20,
-        difficulty="hard",
-    ),
-    Exercise(
-        id="6",
-        title="How far is a distribution from itself?",
-        task="`draw(n)` gives n fresh samples, an array (n, dim). Return the mean $W_1$ of two batches of n, over `repeats`"
-        " pairs. The distance of a distribution from itself is 0; what you return is the bias of a batch.",
-        hint="Call `draw` twice for each pair, and match the two batches with `linear_sum_assignment`.",
-        stub='''def batch_bias(draw, n, repeats=20):
-    """Return a number."""
-    return ...''',
-        solution=batch_bias,
-        checks=(_bias_not_zero, _bias_single, _bias_exact, _bias_falls, _bias_digits),
-        shows="64 real digits are farther from 64 others than 64 cluster centres are: a judge of batches prefers blur.",
-        minutes=12,
-        difficulty="medium",
-    ),
-)
+    `draw(n)` gives n fresh samples, an array (n, dim). Return the mean $W_1$ of two batches of n, over
+    `repeats` pairs. The distance of a distribution from itself is 0; what you return is the bias of a batch.
 
-EXERCISES: dict[str, Exercise] = {exercise.id: exercise for exercise in _ALL}
+    Hint: Call `draw` twice for each pair, and match the two batches with `linear_sum_assignment`.
+
+    Shows: 64 real digits are farther from 64 others than 64 cluster centres are: a judge of batches prefers
+    blur.
+    """
+    distances = []
+    for _ in range(repeats):
+        C = cdist(draw(n), draw(n))
+        distances.append(C[linear_sum_assignment(C)].mean())
+    return float(np.mean(distances))

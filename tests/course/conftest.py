@@ -16,33 +16,28 @@ FILES = {
     "exercises.py": '''
         """Exercises."""
 
-        from sjedu.course import Exercise, WrongAnswer
+        from sjedu.course import Exercises, WrongAnswer, judged_by
+
+        EXERCISES = Exercises()
 
 
-        def double(x):
-            """Return twice x."""
-            return 2 * x
-
-
-        def doubles(answer):
+        def _doubles(answer):
             if answer(3) != 6:
                 raise WrongAnswer("double(3) must be 6.")
 
 
-        EXERCISES = {
-            "1": Exercise(
-                id="1",
-                title="Twice",
-                task="Write $2x$.",
-                hint="Add.",
-                stub="def double(x):\\n    ...\\n",
-                solution=double,
-                checks=[doubles],
-                shows="that two and two is four.",
-                minutes=3,
-                difficulty="easy",
-            )
-        }
+        @EXERCISES.add("1", "Twice", minutes=3, difficulty="easy")
+        @judged_by(_doubles)
+        def double(x: float) -> float:
+            """Return twice x.
+
+            Write $2x$.
+
+            Hint: Add.
+
+            Shows: that two and two is four.
+            """
+            return 2 * x
         ''',
     "experiment.py": '''
         """An experiment."""

@@ -1,8 +1,30 @@
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from sjedu.course.exercises import Exercise, Feedback, WrongAnswer, close, describe, describe_call, expect
+from sjedu.course.exercises import (
+    Exercise,
+    Exercises,
+    Feedback,
+    WrongAnswer,
+    close,
+    describe,
+    describe_call,
+    expect,
+    judged_by,
+)
+
+ROTATE = """q: (2,) -> (2,)
+
+Rotate `q` by $\\theta$.
+Keep its length.
+
+Hint: Use a matrix.
+
+Shows: rotations keep
+lengths.
+"""
 
 
 def rotate(q, angle):
@@ -22,18 +44,12 @@ def refuses_text(answer):
     raise WrongAnswer("text is no vector: raise TypeError or ValueError.")
 
 
-def make(**changes) -> Exercise:
-    fields = {
-        "id": "1",
-        "title": "Rotate",
-        "task": "Rotate q.",
-        "hint": "Use a matrix.",
-        "stub": "def rotate(q, angle):\n    return ...\n",
-        "solution": rotate,
-        "checks": [keeps_norm, refuses_text],
-        "shows": "rotations keep lengths.",
-    }
-    return Exercise(**(fields | changes))
+def make(solution=rotate, checks=(keeps_norm, refuses_text), docstring=ROTATE) -> Exercise:
+    solution.__doc__ = docstring
+    exercises = Exercises()
+    decorate = exercises.add("1", "Rotate", minutes=4, difficulty="easy")
+    assert decorate(judged_by(*checks)(solution)) is solution
+    return exercises["1"]
 
 
 @pytest.mark.parametrize(
@@ -159,17 +175,38 @@ def test_solution_source_is_the_function():
     assert make().solution_source().startswith("def rotate(q, angle):\n    return np.array(")
 
 
-@pytest.mark.parametrize("stub", ["def turn(q, angle):\n    ...", "def rotate(q, theta):\n    ..."])
-def test_stub_and_solution_cannot_drift_apart(stub):
-    with pytest.raises(
-        ValueError, match=r"exercise '1': the stub .* must match \('rotate', \['q', 'angle'\]\)"
-    ):
-        make(stub=stub).solution_source()
+def test_the_docstring_holds_all_that_is_said():
+    exercise = make()
+    assert (exercise.contract, exercise.hint) == ("q: (2,) -> (2,)", "Use a matrix.")
+    assert exercise.task == "Rotate `q` by $\\theta$.\nKeep its length."
+    assert exercise.shows == "rotations keep lengths."
 
 
-def test_stub_must_define_one_function():
-    with pytest.raises(ValueError, match="must define one function, got 0"):
-        _ = make(stub="x = 1").name
+def test_the_stub_is_the_solution_without_types_and_body():
+    def turn(q: Tensor, *, angle: float = 0.5, layout: str = "half") -> Tensor:
+        return q
+
+    assert make(turn).stub == (
+        'def turn(q, *, angle=0.5, layout="half"):\n    """q: (2,) -> (2,)"""\n    return ...'
+    )
+    assert (
+        '(q, angle):\n    """one line\n    and one more\n    """\n'
+        in make(docstring=ROTATE.replace("q: (2,) -> (2,)", "one line\nand one more")).stub
+    )
+
+
+@pytest.mark.parametrize("part", ["q: (2,) -> (2,)\n\n", "Hint: ", "Shows: "])
+def test_an_exercise_without_a_part_is_refused(part):
+    with pytest.raises(ValueError, match=r"exercise '1': .* expected .* contract, task, Hint: \.\.\., Shows"):
+        make(docstring=ROTATE.replace(part, ""))
+
+
+def test_an_id_stands_once():
+    exercises = Exercises()
+    add = exercises.add("1", "Rotate", minutes=4, difficulty="easy")
+    add(make().solution)
+    with pytest.raises(ValueError, match="exercise '1': got an id that is taken"):
+        add(make().solution)
 
 
 def test_describe_is_short():

@@ -71,7 +71,7 @@ def test_exercise_task_folds_hint_and_solution(path):
     task = sources(lesson_notebook(), path)["exercise:1.task"]
     assert task.startswith("### Exercise 1 · Twice\n\n*●○○ easy · try for 3 minutes*\n\nWrite $2x$.\n")
     folded = re.findall(r"<details>\n<summary>(\w+)</summary>\n\n(.*?)\n\n</details>", task, re.DOTALL)
-    solution = '```python\ndef double(x):\n    """Return twice x."""\n    return 2 * x\n```'
+    solution = '```python\ndef double(x: float) -> float:\n    return 2 * x\n```'
     assert folded == [("Hint", "Add."), ("Solution", solution)]
 
 
