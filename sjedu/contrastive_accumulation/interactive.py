@@ -22,8 +22,8 @@ from matplotlib.ticker import FuncFormatter
 
 from sjedu.contrastive_accumulation import theory
 from sjedu.contrastive_accumulation.meter import Cost, step_cost
+from sjedu.figures.old_widgets import Labels, Scene, choice, explore, slider, still, toggle
 from sjedu.figures.style import COLORS, DIVERGING, Real, mosaic
-from sjedu.figures.widgets import Labels, Scene, choice, explore, slider, still, toggle
 
 Panel: TypeAlias = tuple[list[Artist], Callable[..., None]]
 EXACT, NAIVE, CARELESS = COLORS.blue, COLORS.vermillion, COLORS.purple

@@ -19,8 +19,8 @@ from matplotlib.patches import Polygon
 
 from sjedu.dirac_smoothing import theory
 from sjedu.dirac_smoothing.functions import FUNCTIONS, PiecewiseLinear
+from sjedu.figures.old_widgets import Scene, choice, explore, slider, still, toggle
 from sjedu.figures.style import COLORS, Real, figure, mosaic
-from sjedu.figures.widgets import Scene, choice, explore, slider, still, toggle
 
 Panel: TypeAlias = tuple[list[Artist], Callable[..., None]]
 

@@ -1,4 +1,7 @@
-"""Figures: their style, the scenes that answer a control, tables, and numbers as text.
+"""Figures, and numbers and tables as they are shown.
+
+Read `style` (one look for every figure, one way to show it), then `scene` (pictures as functions of a state) and
+`widgets` (the controls that set the state). `numbers` and `tables` stand for themselves.
 
 A name is imported when it is first used, so that who draws a table does not wait for Matplotlib.
 """

@@ -16,14 +16,24 @@ from typing import Any, TypeAlias, TypeVar
 
 import matplotlib
 from cycler import cycler
-from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-__all__ = ["COLORS", "CYCLE", "DIVERGING", "SEQUENTIAL", "Palette", "figure", "mosaic", "png", "show"]
+__all__ = [
+    "COLORS",
+    "CYCLE",
+    "DIVERGING",
+    "SEQUENTIAL",
+    "Palette",
+    "bundles",
+    "figure",
+    "mosaic",
+    "png",
+    "show",
+]
 
 Real: TypeAlias = int | float
 T = TypeVar("T")
@@ -134,7 +144,7 @@ def _on_card(width: Real, height: Real, arrange: Callable[[Figure], T]) -> tuple
 
 def _positive(name: str, size: Real) -> float:
     if not size > 0:
-        raise ValueError(f"{name} = {size!r}: expected a positive number")
+        raise ValueError(f"{name}: got {size!r}; expected a positive number")
     return float(size)
 
 
@@ -155,23 +165,36 @@ def png(fig: Figure, alt: str = "") -> bytes:
     return stored.getvalue()
 
 
-def show(fig: Figure, alt: str) -> None:
-    """Show `fig` in a notebook, and under it the sentence `alt` that says what there is to see.
+Bundle: TypeAlias = tuple[dict[str, str], dict[str, Any]]
 
-    The sentence comes three times: as the image's alt text for the web pages made from a notebook, as plain
-    text where there are no images, and as a visible caption, because JupyterLab reads out nothing else.
+
+def bundles(fig: Figure, alt: str) -> tuple[Bundle, Bundle]:
+    """Return the two outputs by which a notebook shows `fig`: the picture, and the sentence `alt` under it.
+
+    The sentence comes three times: as the image's alt text for the web pages made from a notebook, as plain text where
+    there are no images, and as a visible caption, because JupyterLab reads out nothing else. The caption is an output
+    of its own: an output in several forms is shown in one of them, and some pages would take the text.
+
+    Returns:
+        Of each output the data by MIME type, and the metadata.
 
     Raises:
         ValueError: when `alt` is empty.
     """
     if not alt.strip():
-        raise ValueError(f"alt = {alt!r}: expected a sentence that says what the figure shows")
+        raise ValueError(f"alt: got {alt!r}; expected a sentence that says what the figure shows")
     width = round(fig.get_figwidth() * PIXELS_PER_INCH)
     image = base64.b64encode(png(fig, alt)).decode("ascii")
-    display(  # type: ignore[no-untyped-call]
-        {"image/png": image, "text/plain": alt},
-        metadata={"image/png": {"alt": alt, "width": width}},
-        raw=True,
-    )
     caption = _MARKDOWN.sub(r"\\\1", alt.strip())
-    display({"text/markdown": f"*{caption}*", "text/plain": alt}, raw=True)  # type: ignore[no-untyped-call]
+    return (
+        ({"image/png": image, "text/plain": alt}, {"image/png": {"alt": alt, "width": width}}),
+        ({"text/markdown": f"*{caption}*", "text/plain": alt}, {}),
+    )
+
+
+def show(fig: Figure, alt: str) -> None:
+    """Show `fig` in a notebook, and under it the sentence `alt` that says what there is to see."""
+    from IPython.display import display
+
+    for data, metadata in bundles(fig, alt):
+        display(data, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]

@@ -1,255 +1,184 @@
-"""Pictures that answer a slider: a pure function from a state to a picture, and controls wired to it.
+"""Widgets: a function of a state, and the controls that set the state.
 
-Drawing is what takes time, so a `Scene` draws its furniture (axes, ticks, labels, legends) once, keeps the
-pixels, and for each state draws only the artists that move. Only widgets that every front end has are used.
+What is written down is a description: nothing is imported, computed or drawn before the widget is shown, so that a
+room may keep its widgets as plain values of its module. One description serves the live panel in a notebook, the
+still picture where no kernel runs, and whoever wants to go through all states.
+
+```python
+waves = Widget(waves_scene, frequency=slider("frequency", 1, 9, 3), level=choice("level", {"low": 0.1, "high": 0.9}))
+```
 """
 
 from __future__ import annotations
 
 import html
-import struct
-import zlib
-from collections.abc import Callable, Sequence
+import itertools
+import math
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
-from typing import Any, Literal, TypeAlias
+from functools import cached_property
+from types import ModuleType
+from typing import Any, TypeVar
 
-import ipywidgets
-import numpy as np
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.path import Path
-from matplotlib.textpath import text_to_path
-from matplotlib.transforms import Affine2D, Transform
-from numpy.typing import NDArray
 
-from sjedu.figures.style import COLORS, PIXELS_PER_INCH, Real
+from sjedu.figures.scene import Scene, faded, render, still
+from sjedu.figures.style import PIXELS_PER_INCH, Real, bundles
+from sjedu.figures.tables import Table
 
 __all__ = [
-    "Labels",
-    "Scene",
+    "Choice",
+    "Control",
+    "Explorer",
+    "Slider",
+    "TextLine",
+    "TextWidget",
+    "Toggle",
+    "Widget",
     "choice",
-    "explore",
-    "explore_html",
-    "render",
     "slider",
-    "still",
     "text_line",
     "toggle",
 ]
 
-Point: TypeAlias = tuple[Real, Real]
+Kind = TypeVar("Kind", bound="Explorer")
+
+# ---------------------------------------------------------------- controls
 
 
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """A picture that is a function of its state.
+class Control(ABC):
+    """One part of a state, and how a reader sets it.
 
     Attributes:
-        figure: with everything on it, moving or not.
-        moving: the artists that a state may change. They are drawn over the rest, by their `zorder`.
-        update: sets the moving artists for the state given as keyword arguments, all of them each time, and
-            returns the sentence that says what the picture now shows.
+        label: short; it says what the control sets.
+        value: to start with.
     """
 
-    figure: Figure
-    moving: Sequence[Artist]
-    update: Callable[..., str]
+    label: str
+    value: Any
 
-    @cached_property
-    def furniture(self) -> Any:
-        """The pixels of all that does not move, drawn once."""
-        canvas: Any = FigureCanvasAgg(self.figure)
-        visible = [artist.get_visible() for artist in self.moving]
-        for artist in self.moving:
-            artist.set_animated(True)
-            artist.set_visible(False)
-        canvas.draw()
-        self.figure.set_layout_engine("none")
-        for artist, was in zip(self.moving, visible, strict=True):
-            artist.set_visible(was)
-        self.figure.stale = False
-        return canvas.copy_from_bbox(self.figure.bbox)
+    @abstractmethod
+    def values(self) -> Sequence[Any]:
+        """All values that it can be set to."""
+
+    @abstractmethod
+    def make(self) -> Any:
+        """Return a new ipywidget that has such a `value`."""
 
 
-def render(scene: Scene, **state: Any) -> tuple[bytes, str]:
-    """Draw `scene` in `state`: the PNG, and the sentence that says what it shows.
+@dataclass(frozen=True)
+class Slider(Control):
+    """A number from `low` to `high` in equal steps; see `slider`."""
 
-    Both depend on the state only, not on what was drawn before.
+    label: str
+    low: Real
+    high: Real
+    value: Real
+    step: Real
+    readout: str
 
-    Raises:
-        RuntimeError: when `scene.update` changed something that is not in `scene.moving`, and so not drawn.
-    """
-    background = scene.furniture
-    canvas: Any = scene.figure.canvas
-    sentence = scene.update(**state)
-    # Matplotlib marks a figure as stale when an artist changes that is not animated, as the moving ones are.
-    if scene.figure.stale:
-        scene.figure.stale = False
-        raise RuntimeError("scene.update changed an artist that is not listed in scene.moving")
-    canvas.restore_region(background)
-    renderer = canvas.get_renderer()
-    for artist in sorted(scene.moving, key=lambda artist: artist.get_zorder()):
-        artist.draw(renderer)
-    return _png(np.asarray(canvas.buffer_rgba())), sentence
+    @property
+    def whole(self) -> bool:
+        """It moves over whole numbers."""
+        return all(isinstance(number, int) for number in (self.low, self.high, self.value, self.step))
 
+    def values(self) -> Sequence[Real]:
+        """From `low` in steps, and `high`."""
+        count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
+        numbers = [self.low + index * self.step for index in range(count)]
+        if not self.whole:  # 0.30000000000000004 is a state of its own for whoever looks states up
+            numbers = [round(number, 10) for number in numbers]
+        return numbers if numbers[-1] >= self.high else [*numbers, self.high]
 
-def still(scene: Scene, **state: Any) -> tuple[Figure, str]:
-    """Return the figure of `scene` in `state`, for a page behind which no kernel runs, and its sentence."""
-    sentence = scene.update(**state)
-    return scene.figure, sentence
+    def make(self) -> Any:
+        """Return a slider of ipywidgets without its label, which stands above it; see `Explorer.panel`."""
+        import ipywidgets
 
-
-class Labels(PathCollection):
-    """Many short texts as one artist, for numbers that move: much faster than as many `Text`s."""
-
-    def __init__(
-        self,
-        ax: Axes,
-        positions: Sequence[Point] | NDArray[np.float64],
-        size: Real = 9,
-        align: Literal["left", "center", "right"] = "center",
-        color: str = COLORS.ink,
-        transform: Transform | None = None,
-    ) -> None:
-        """Place texts, empty at first.
-
-        Args:
-            ax: to add the texts to.
-            positions: of the texts, which stand at mid-height there.
-            size: in points.
-            align: which part of a text stands at its position.
-            color: of all texts.
-            transform: of the positions; `ax.transData` unless given.
-        """
-        super().__init__([], offsets=np.array(positions), offset_transform=transform or ax.transData)
-        self._shift = {"left": 0.0, "center": 0.5, "right": 1.0}[align]
-        self.set(facecolor=color, linewidth=0, zorder=4)
-        ax.add_collection(self, autolim=False)
-        figure = ax.get_figure(root=True)
-        if figure is not None:
-            self.set_transform(Affine2D().scale(size / 72) + figure.dpi_scale_trans)
-
-    def write(
-        self, texts: Sequence[str], positions: Sequence[Point] | NDArray[np.float64] | None = None
-    ) -> None:
-        """Set the texts, and their positions where these change too.
-
-        Raises:
-            ValueError: when there are not as many texts as positions.
-        """
-        if positions is not None:
-            self.set_offsets(np.array(positions))
-        places = np.shape(self.get_offsets())[0]
-        if len(texts) != places:
-            raise ValueError(f"texts: got {len(texts)} for {places} positions")
-        self.set_paths([_outline(text, self._shift) for text in texts])
+        kind = ipywidgets.IntSlider if self.whole else ipywidgets.FloatSlider
+        look = ipywidgets.Layout(width="auto", height="24px", margin="0")
+        return kind(
+            value=self.value,
+            min=self.low,
+            max=self.high,
+            step=self.step,
+            readout_format=self.readout,
+            layout=look,
+        )
 
 
-@lru_cache(4096)
-def _outline(text: str, shift: float) -> Path:
-    """The outline of a text for a font of size 1, at mid-height, moved left by a share of its width."""
-    glyphs = [_glyph(character) for character in text]
-    ends = np.cumsum([0.0, *(advance for *_, advance in glyphs)])
-    places = np.stack([ends - shift * ends[-1], np.full_like(ends, -0.36)], axis=-1)  # a digit is 0.72 high
-    placed = [vertices + place for (vertices, *_), place in zip(glyphs, places, strict=False)]
-    return Path(
-        np.concatenate([np.empty((0, 2)), *placed]), np.concatenate([[], *(codes for _, codes, _ in glyphs)])
-    )
+@dataclass(frozen=True)
+class Choice(Control):
+    """One of several buttons; see `choice`."""
+
+    label: str
+    options: tuple[tuple[str, Any], ...]
+    value: Any
+
+    def values(self) -> Sequence[Any]:
+        """What the buttons stand for."""
+        return [value for _, value in self.options]
+
+    def make(self) -> Any:
+        """Return a row of buttons of ipywidgets."""
+        import ipywidgets
+
+        style = {"description_width": "initial", "button_width": "auto"}
+        return ipywidgets.ToggleButtons(
+            options=list(self.options),
+            value=self.value,
+            description=self.label,
+            style=style,
+            layout=_flowing(),
+        )
 
 
-@cache
-def _glyph(character: str) -> tuple[NDArray[np.float64], NDArray[np.uint8], float]:
-    """Vertices and codes of the outline of one character, and the room it takes, for a font of size 1."""
-    font = FontProperties(family="DejaVu Sans", size=100)
+@dataclass(frozen=True)
+class Toggle(Control):
+    """Yes or no; see `toggle`."""
 
-    def width(text: str) -> float:
-        return float(text_to_path.get_text_width_height_descent(text, font, False)[0])
+    label: str
+    value: bool
 
-    vertices, codes = text_to_path.get_text_path(font, character)
-    outline = np.reshape(np.array(vertices, np.float64), (-1, 2)) / 100
-    return outline, np.array(codes, np.uint8), (width(f"0{character}0") - width("00")) / 100
+    def values(self) -> Sequence[bool]:
+        """No, yes."""
+        return [False, True]
 
+    def make(self) -> Any:
+        """Return a box of ipywidgets to tick."""
+        import ipywidgets
 
-class Explorer(ipywidgets.VBox):  # type: ignore[misc]
-    """What `explore` returns: a `VBox` that, where it cannot be shown, says how to see it."""
-
-    def __repr__(self) -> str:
-        return "Controls and a picture that follows them: run this notebook in Jupyter or Colab to move them."
-
-
-def explore(scene: Scene, **controls: ipywidgets.Widget) -> Explorer:
-    """Wire `controls` to `scene`: each control's value is the part of the state with its name.
-
-    Under the picture stands the sentence that belongs to it. When a state cannot be drawn, the error stands
-    there instead, and the picture is emptied and faded: an old picture must not pass for the answer to a new
-    question.
-
-    Raises:
-        Exception: whatever `scene.update` raises for the state that the controls start with.
-    """
-    picture = ipywidgets.Image(format="png", width=round(scene.figure.get_figwidth() * PIXELS_PER_INCH))
-    picture.layout.max_width = "100%"
-    picture.layout.object_fit = "contain"
-    picture.layout.align_self = "flex-start"
-    status = ipywidgets.HTML()
-
-    def draw() -> None:
-        image, sentence = render(scene, **{name: control.value for name, control in controls.items()})
-        picture.value = image
-        status.value = _status(sentence)
-
-    def answer(_: object) -> None:
-        try:
-            draw()
-        except Exception as error:  # a notebook shows nothing of what a callback raises
-            picture.value = _faded(scene)
-            status.value = _status(f"{type(error).__name__}: {error}", failed=True)
-
-    draw()
-    for control in controls.values():
-        control.observe(answer, names="value")
-    row = ipywidgets.Layout(display="flex", flex_flow="row wrap", align_items="center", overflow="visible")
-    return Explorer([ipywidgets.Box(list(controls.values()), layout=row), picture, status])
+        return ipywidgets.Checkbox(
+            value=self.value, description=self.label, indent=False, layout=_flowing("auto")
+        )
 
 
-def explore_html(update: Callable[..., str], **controls: ipywidgets.Widget) -> Explorer:
-    """Wire `controls` to a text in HTML, for what is no picture: tables, sentences in Chinese.
+@dataclass(frozen=True)
+class TextLine(Control):
+    """A line to type in; see `text_line`."""
 
-    Args:
-        update: a pure function from the state, given as keyword arguments, to HTML; it escapes what it is given.
-        **controls: by the names of the state's parts.
+    label: str
+    value: str
+    examples: tuple[str, ...]
+    width: str
 
-    Raises:
-        Exception: whatever `update` raises for the state that the controls start with.
-    """
-    answer_line, status = ipywidgets.HTML(), ipywidgets.HTML()
+    def values(self) -> Sequence[str]:
+        """The line to start with, and the examples."""
+        return list(dict.fromkeys((self.value, *self.examples)))
 
-    def draw() -> None:
-        answer_line.value = update(**{name: control.value for name, control in controls.items()})
-        status.value = ""
+    def make(self) -> Any:
+        """Return a line of ipywidgets; it answers when Enter is pressed or the line is left."""
+        import ipywidgets
 
-    def answer(_: object) -> None:
-        try:
-            draw()
-        except Exception as error:  # a notebook shows nothing of what a callback raises
-            answer_line.value = ""
-            status.value = _status(f"{type(error).__name__}: {error}", failed=True)
-
-    draw()
-    for control in controls.values():
-        control.observe(answer, names="value")
-    row = ipywidgets.Layout(display="flex", flex_flow="row wrap", align_items="center", overflow="visible")
-    return Explorer([ipywidgets.Box(list(controls.values()), layout=row), answer_line, status])
-
-
-def text_line(label: str, value: str, width: str = "26em") -> ipywidgets.Widget:
-    """Make a line to type in; it answers when Enter is pressed or the line is left."""
-    return ipywidgets.Text(value=value, description=label, continuous_update=False, **_look(width))
+        style = {"description_width": "initial"}
+        return ipywidgets.Text(
+            value=self.value,
+            description=self.label,
+            continuous_update=False,
+            style=style,
+            layout=_flowing(self.width),
+        )
 
 
 def slider(
@@ -259,11 +188,11 @@ def slider(
     value: Real,
     step: Real | None = None,
     readout: str | None = None,
-) -> ipywidgets.Widget:
-    """Make a slider; it moves over whole numbers when all its numbers are whole.
+) -> Slider:
+    """Describe a slider; it moves over whole numbers when all its numbers are whole.
 
     Args:
-        label: short; it stands before the slider.
+        label: what is set; it stands above the slider.
         low: the smallest value.
         high: the largest value.
         value: to start with.
@@ -274,50 +203,281 @@ def slider(
         ValueError: when not low <= value <= high, when low == high, or when step is not positive.
     """
     if not low < high:
-        raise ValueError(f"low = {low!r}: expected a number below high = {high!r}")
+        raise ValueError(f"low: got {low!r}; expected a number below high, {high!r}")
     if not low <= value <= high:
-        raise ValueError(f"value = {value!r}: expected a number from {low!r} to {high!r}")
+        raise ValueError(f"value: got {value!r}; expected a number from {low!r} to {high!r}")
     if step is not None and not step > 0:
-        raise ValueError(f"step = {step!r}: expected a positive number")
+        raise ValueError(f"step: got {step!r}; expected a positive number")
     whole = all(isinstance(number, int) for number in (low, high, value, 1 if step is None else step))
-    kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
     step = step or (1 if whole else (high - low) / 100)
-    readout = readout or ("d" if whole else ".2f")
-    return kind(
-        value=value, min=low, max=high, step=step, readout_format=readout, description=label, **_look("20em")
-    )
+    return Slider(label, low, high, value, step, readout or ("d" if whole else ".2f"))
 
 
-def choice(label: str, options: Sequence[str] | dict[str, Any], value: Any = None) -> ipywidgets.Widget:
-    """Make a row of buttons to choose one of `options` with: names, or a dict from names to values.
+def choice(label: str, options: Sequence[str] | Mapping[str, Any], value: Any = None) -> Choice:
+    """Describe a row of buttons to choose one of `options` with: names, or a mapping from names to values.
 
     Not a drop-down list, nor radio buttons: JupyterLab takes the arrow keys that these would need for itself.
 
     Raises:
         ValueError: when there are no options, or `value` is not one of them.
     """
-    values = list(options.values() if isinstance(options, dict) else options)
+    pairs = options.items() if isinstance(options, Mapping) else zip(options, options, strict=True)
+    known = tuple(pairs)
+    values = [each for _, each in known]
     if not values or (value is not None and value not in values):
-        raise ValueError(f"value = {value!r}: expected one of {values!r}")
-    pairs = list(options.items()) if isinstance(options, dict) else list(options)
-    start = values[0] if value is None else value
-    look = _look("100%")
-    look["style"]["button_width"] = "auto"
-    return ipywidgets.ToggleButtons(options=pairs, value=start, description=label, **look)
+        raise ValueError(f"value: got {value!r}; expected one of {values!r}")
+    return Choice(label, known, values[0] if value is None else value)
 
 
-def toggle(label: str, value: bool = False) -> ipywidgets.Widget:
-    """Make a box to tick."""
-    return ipywidgets.Checkbox(value=value, description=label, indent=False, **_look("auto"))
+def toggle(label: str, value: bool = False) -> Toggle:
+    """Describe a box to tick."""
+    return Toggle(label, value)
 
 
-def _look(width: str) -> dict[str, Any]:
-    """Labels in full, and controls that flow onto the next line where the page is narrow."""
-    layout = ipywidgets.Layout(width=width, max_width="100%", flex="0 0 auto", margin="2px 16px 2px 0")
-    return {"style": {"description_width": "initial"}, "layout": layout}
+def text_line(label: str, value: str, examples: Sequence[str] = (), width: str = "26em") -> TextLine:
+    """Describe a line to type in; the examples are other lines worth showing where nobody can type."""
+    return TextLine(label, value, tuple(examples), width)
 
 
-def _status(sentence: str, failed: bool = False) -> str:
+# ---------------------------------------------------------------- widgets
+
+
+class Explorer(ABC):
+    """What the two kinds of widgets have in common: controls, the states that they span, and a panel."""
+
+    def __init__(self, answer: Callable[..., Any], controls: Mapping[str, Control]) -> None:
+        self.controls = dict(controls)
+        self._answer = answer
+
+    @classmethod
+    def all(cls: type[Kind], module: ModuleType) -> dict[str, Kind]:
+        """Return the widgets of this kind that a module has, by their names in it, in its order."""
+        return {name: value for name, value in vars(module).items() if isinstance(value, cls)}
+
+    @property
+    def name(self) -> str:
+        """That of the function that it shows, without "_scene"."""
+        function = getattr(self._answer, "func", self._answer)  # of a partial, the function in it
+        return str(function.__name__).removesuffix("_scene")
+
+    @property
+    def start(self) -> dict[str, Any]:
+        """The state that the widget opens with."""
+        return {name: control.value for name, control in self.controls.items()}
+
+    @property
+    def size(self) -> int:
+        """How many states there are; of a text line its examples count."""
+        return math.prod(len(control.values()) for control in self.controls.values())
+
+    def states(self) -> Iterator[dict[str, Any]]:
+        """Go through all states; the last control changes fastest."""
+        for values in itertools.product(*(control.values() for control in self.controls.values())):
+            yield dict(zip(self.controls, values, strict=True))
+
+    def panel(self) -> Any:
+        """Return a new live panel: a `VBox` of ipywidgets with the controls, and below them what they set.
+
+        When a state cannot be shown, the error stands below in its place: an old picture must not pass for the answer
+        to a new question.
+
+        Raises:
+            Exception: whatever the widget's function raises for the state that it opens with.
+        """
+        import ipywidgets
+
+        return ipywidgets.VBox(self._parts())
+
+    def _parts(self) -> list[Any]:
+        """The board of controls, what they set, and the line below it."""
+        import ipywidgets
+
+        made = {name: control.make() for name, control in self.controls.items()}
+        view, status = self._view(), ipywidgets.HTML()
+
+        def draw() -> None:
+            sentence = self._draw(view, {name: control.value for name, control in made.items()})
+            status.value = _line(sentence) if sentence else ""
+
+        def answer(_: object) -> None:
+            try:
+                draw()
+            except Exception as error:  # a notebook shows nothing of what a callback raises
+                self._empty(view)
+                status.value = _line(f"{type(error).__name__}: {error}", failed=True)
+
+        draw()
+        for control in made.values():
+            control.observe(answer, names="value")
+        return [_board([(self.controls[name], control) for name, control in made.items()]), view, status]
+
+    def _state(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The state that it opens with, but for what is given."""
+        unknown = [name for name in given if name not in self.controls]
+        if unknown:
+            raise TypeError(f"state: got {', '.join(unknown)}; expected some of {', '.join(self.controls)}")
+        return {**self.start, **given}
+
+    @abstractmethod
+    def _view(self) -> Any:
+        """A new ipywidget for what the controls set."""
+
+    @abstractmethod
+    def _draw(self, view: Any, state: dict[str, Any]) -> str:
+        """Show a state, and return the sentence to put below it."""
+
+    @abstractmethod
+    def _empty(self, view: Any) -> None:
+        """Show that a state cannot be shown."""
+
+    @abstractmethod
+    def _ipython_display_(self) -> None:
+        """Show the panel, and in the same outputs what stands for it where no kernel runs."""
+
+
+class Widget(Explorer):
+    """A picture that follows its controls.
+
+    In a notebook its output holds the live panel and the still picture of the state that it opens with; the sentence
+    that belongs to the picture is the second output, live as well. So one of the two is seen, never both.
+
+    Args:
+        scene: makes the `Scene`, when it is first needed; its `update` takes one argument for each control.
+        **controls: by the names of the state's parts.
+    """
+
+    def __init__(self, scene: Callable[[], Scene], /, **controls: Control) -> None:
+        super().__init__(scene, controls)
+
+    @cached_property
+    def scene(self) -> Scene:
+        """The scene, made once."""
+        made: Scene = self._answer()
+        return made
+
+    def still(self, **state: Any) -> tuple[Figure, str]:
+        """Return the figure in a state, and its sentence; parts that are not given are as the widget opens.
+
+        The figure is the widget's own: it shows another state as soon as one is asked for.
+        """
+        return still(self.scene, **self._state(state))
+
+    def render(self, **state: Any) -> tuple[bytes, str]:
+        """Return the live picture of a state as a PNG, and its sentence; parts not given are as the widget opens."""
+        return render(self.scene, **self._state(state))
+
+    def _view(self) -> Any:
+        import ipywidgets
+
+        width = round(self.scene.figure.get_figwidth() * PIXELS_PER_INCH)
+        look = ipywidgets.Layout(max_width="100%", object_fit="contain", align_self="flex-start")
+        return ipywidgets.Image(format="png", width=width, layout=look)
+
+    def _draw(self, view: Any, state: dict[str, Any]) -> str:
+        view.value, sentence = render(self.scene, **state)
+        return sentence
+
+    def _empty(self, view: Any) -> None:
+        view.value = faded(self.scene)
+
+    def _ipython_display_(self) -> None:
+        import ipywidgets
+
+        *panel, status = self._parts()
+        picture, caption = bundles(*self.still())
+        _display(ipywidgets.VBox(panel), *picture)
+        _display(status, *caption)
+
+
+class TextWidget(Explorer):
+    """A table or a text that follows its controls, for what is no picture: rows of words, sentences in Chinese.
+
+    Args:
+        text: a pure function from the state, given as keyword arguments, to a `Table` or to HTML; it escapes what it
+            is given.
+        **controls: by the names of the state's parts.
+    """
+
+    def __init__(self, text: Callable[..., Table | str], /, **controls: Control) -> None:
+        super().__init__(text, controls)
+
+    def still(self, **state: Any) -> Table | str:
+        """Return the table or the HTML of a state; parts that are not given are as the widget opens."""
+        made: Table | str = self._answer(**self._state(state))
+        return made
+
+    def render(self, **state: Any) -> str:
+        """Return the HTML of a state; parts that are not given are as the widget opens."""
+        made = self.still(**state)
+        return made.to_html() if isinstance(made, Table) else made
+
+    def _view(self) -> Any:
+        import ipywidgets
+
+        return ipywidgets.HTML()
+
+    def _draw(self, view: Any, state: dict[str, Any]) -> str:
+        view.value = self.render(**state)
+        return ""
+
+    def _empty(self, view: Any) -> None:
+        view.value = ""
+
+    def _ipython_display_(self) -> None:
+        made = self.still()
+        if isinstance(made, str):
+            plain = html.unescape(re.sub(r"<[^>]+>", " ", made))
+            _display(self.panel(), {"text/html": made, "text/plain": plain}, {})
+        else:
+            _display(self.panel(), made._repr_mimebundle_(), {})
+
+
+def _display(live: Any, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+    """Show a live ipywidget, and in the same output what stands for it where no kernel runs."""
+    from IPython.display import display
+
+    view = {"version_major": 2, "version_minor": 0, "model_id": live.model_id}
+    shown = {"application/vnd.jupyter.widget-view+json": view, **data}
+    display(shown, metadata=dict(metadata), raw=True)  # type: ignore[no-untyped-call]
+
+
+def _board(controls: Sequence[tuple[Control, Any]]) -> Any:
+    """The controls in their order: sliders side by side in columns, the others one after the other in a line."""
+    import ipywidgets
+
+    columns = ipywidgets.Layout(
+        display="grid",
+        grid_template_columns="repeat(auto-fill, minmax(min(15.5rem, 100%), 1fr))",
+        grid_gap="0 1.5rem",
+        width="100%",
+        max_width="860px",
+    )
+    line = ipywidgets.Layout(flex_flow="row wrap", align_items="center", width="100%")
+    parts = []
+    for sliders, run in itertools.groupby(controls, key=lambda pair: isinstance(pair[0], Slider)):
+        if sliders:
+            parts.append(ipywidgets.Box([_labelled(*pair) for pair in run], layout=columns))
+        else:
+            parts.append(ipywidgets.Box([made for _, made in run], layout=line))
+    return ipywidgets.VBox(parts, layout=ipywidgets.Layout(width="100%"))
+
+
+def _labelled(control: Control, made: Any) -> Any:
+    """A slider under its label: beside it, a long label would leave no room to slide in."""
+    import ipywidgets
+
+    label = ipywidgets.Label(control.label, layout=ipywidgets.Layout(height="20px", margin="4px 0 0 0"))
+    return ipywidgets.VBox([label, made], layout=ipywidgets.Layout(overflow="visible"))
+
+
+def _flowing(width: str = "auto") -> Any:
+    """As wide as it needs to be, and no wider than the page."""
+    import ipywidgets
+
+    return ipywidgets.Layout(width=width, max_width="100%", flex="0 1 auto", margin="2px 16px 2px 0")
+
+
+def _line(sentence: str, failed: bool = False) -> str:
     """The line under the picture; screen readers read it out when it changes."""
     style = "max-width: 60em; line-height: 1.4; padding: 2px 0;"
     if failed:
@@ -327,31 +487,3 @@ def _status(sentence: str, failed: bool = False) -> str:
     role = "alert" if failed else "status"
     live = "assertive" if failed else "polite"
     return f'<div role="{role}" aria-live="{live}" style="{style}">{html.escape(sentence)}</div>'
-
-
-def _faded(scene: Scene) -> bytes:
-    """The furniture alone, mixed into the colour of the card."""
-    canvas: Any = scene.figure.canvas
-    canvas.restore_region(scene.furniture)
-    card = np.array([int(COLORS.card[i : i + 2], 16) for i in (1, 3, 5)])
-    pixels = np.asarray(canvas.buffer_rgba())[..., :3]
-    return _png((0.25 * pixels + 0.75 * card).astype(np.uint8))
-
-
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    """Encode (height, width, 3 or 4) pixels as an opaque PNG, at half the time that Pillow's encoder takes.
-
-    Pillow tries five filters on each row; a drawing with its flat areas needs none.
-    """
-    height, width = pixels.shape[:2]
-    rows = np.zeros((height, 1 + 3 * width), np.uint8)  # each row starts with its filter: 0, none
-    colours = rows[:, 1:].reshape(height, width, 3)
-    for channel in range(3):  # three times as fast as copying all three at once
-        colours[..., channel] = pixels[..., channel]
-    header = struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0)  # 8 bits each of red, green, blue
-    parts = (b"IHDR", header), (b"IDAT", zlib.compress(rows.data, 1)), (b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + b"".join(map(_chunk, *zip(*parts, strict=True)))
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

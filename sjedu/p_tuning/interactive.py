@@ -17,8 +17,8 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from sjedu.figures.old_widgets import Labels, Scene, choice, explore, slider, still, toggle
 from sjedu.figures.style import COLORS, figure, mosaic
-from sjedu.figures.widgets import Labels, Scene, choice, explore, slider, still, toggle
 from sjedu.p_tuning import theory
 from sjedu.p_tuning.backbone import Backbone
 from sjedu.p_tuning.classifier import ClozeClassifier

@@ -18,9 +18,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sjedu.figures.style import COLORS, figure
-from sjedu.figures.tables import Badge, Table, Tone
-from sjedu.figures.widgets import (
+from sjedu.figures.old_widgets import (
     Labels,
     Scene,
     choice,
@@ -31,6 +29,8 @@ from sjedu.figures.widgets import (
     text_line,
     toggle,
 )
+from sjedu.figures.style import COLORS, figure
+from sjedu.figures.tables import Badge, Table, Tone
 from sjedu.records import Record, Spread
 from sjedu.roformer import RoFormer, RoFormerConfig
 from sjedu.roformer_sim import theory

@@ -23,8 +23,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
+from sjedu.figures.old_widgets import Labels, Scene, choice, explore, slider, still, toggle
 from sjedu.figures.style import COLORS, DIVERGING, SEQUENTIAL, Real, figure, mosaic
-from sjedu.figures.widgets import Labels, Scene, choice, explore, slider, still, toggle
 from sjedu.rope_2d import quaternion, theory
 from sjedu.rope_2d.offsets import distance, mean_logit
 

@@ -20,8 +20,8 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
 from sjedu.data.text import COLOURS, SUBJECTS, Statement, opposite, parse_statement, wordings
+from sjedu.figures.old_widgets import Labels, Scene, choice, explore, slider, still, text_line
 from sjedu.figures.style import COLORS, DIVERGING, Real, figure, mosaic
-from sjedu.figures.widgets import Labels, Scene, choice, explore, slider, still, text_line
 from sjedu.supervised_similarity.evaluation import auc, confusion, cosines, roc
 from sjedu.supervised_similarity.experiment import load_small
 from sjedu.supervised_similarity.tasks import ARTICLE_PAIRS, PairSet, embedded_set

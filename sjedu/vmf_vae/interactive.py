@@ -23,8 +23,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sjedu.figures.old_widgets import Labels, Scene, explore, slider, still
 from sjedu.figures.style import COLORS, CYCLE, SEQUENTIAL, Real, figure, mosaic
-from sjedu.figures.widgets import Labels, Scene, explore, slider, still
 from sjedu.vmf_vae import kl_to_uniform
 from sjedu.vmf_vae.decoder import sphere_decoder
 from sjedu.vmf_vae.theory import AngularGrid, wood_parameters

@@ -20,8 +20,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from PIL import Image
 
+from sjedu.figures.old_widgets import Labels, Scene, choice, explore, slider, still
 from sjedu.figures.style import COLORS, DIVERGING, Real, figure, mosaic
-from sjedu.figures.widgets import Labels, Scene, choice, explore, slider, still
 from sjedu.records import Record, load_records
 from sjedu.wgan import estimation, studies
 from sjedu.wgan.theory import expected_batch_distance

@@ -9,7 +9,7 @@ from widgets import Widget, WidgetTests
 
 from sjedu.contrastive_accumulation import info_nce, interactive
 from sjedu.contrastive_accumulation.interactive import batch, gradient, masks
-from sjedu.figures.widgets import render
+from sjedu.figures.scene import render
 
 WIDGETS = Widget.all(interactive, "chunks", "circle", "meter", "dropout")
 

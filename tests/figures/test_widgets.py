@@ -1,129 +1,169 @@
-"""A picture is a function of its state; a control that cannot be answered says so."""
+"""A widget shows what its controls say, live and where no kernel runs; a state that cannot be shown says so."""
 
+import base64
 import io
+import json
+import os
+import subprocess
+import sys
+import types
+from functools import partial
 
 import ipywidgets
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from matplotlib.figure import Figure
 from PIL import Image
+from wave_scene import wave
 
-from sjedu.figures.style import figure
-from sjedu.figures.widgets import (
-    Labels,
-    Scene,
-    choice,
-    explore,
-    explore_html,
-    render,
-    slider,
-    text_line,
-    toggle,
+from sjedu.figures.scene import render
+from sjedu.figures.style import png
+from sjedu.figures.tables import Table
+from sjedu.figures.widgets import Explorer, TextWidget, Widget, choice, slider, text_line, toggle
+
+CONTROLS = {
+    "frequency": slider("frequency", -1.0, 9.0, 3.0),
+    "level": choice("level", {"low": 0.1, "high": 0.9}),
+    "hidden": toggle("hide the line"),
+}
+START = {"frequency": 3.0, "level": 0.1, "hidden": False}
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def waves() -> Widget:
+    return Widget(wave, **CONTROLS)
+
+
+def repeated(number: int, word: str) -> str:
+    if number > 3:
+        raise ValueError(f"number: got {number}; expected at most 3")
+    return f"<p>{word * number}</p>"
+
+
+REPEATED = {"number": slider("number", 0, 9, 2), "word": text_line("word", "ab", ["c", "ab"])}
+
+
+def made(panel: ipywidgets.VBox) -> list[ipywidgets.Widget]:
+    """The controls of a panel, in order: they alone have a value that can be moved."""
+    kinds = (ipywidgets.IntSlider, ipywidgets.FloatSlider, ipywidgets.ToggleButtons, ipywidgets.Checkbox)
+    return [each for each in parts(panel.children[0]) if isinstance(each, (*kinds, ipywidgets.Text))]
+
+
+def parts(box: ipywidgets.Widget) -> list[ipywidgets.Widget]:
+    return [box, *(part for child in getattr(box, "children", ()) for part in parts(child))]
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What a widget displays: pairs of data and metadata."""
+    outputs = []
+
+    def display(data, *, metadata, raw):
+        assert raw
+        outputs.append((data, metadata))
+
+    monkeypatch.setattr("IPython.display.display", display)
+    return outputs
+
+
+# ---------------------------------------------------------------- descriptions
+
+
+def test_a_slider_over_whole_numbers_gives_whole_numbers():
+    assert slider("n", 1, 9, 3, 2).values() == [1, 3, 5, 7, 9]
+    assert isinstance(slider("n", 1, 9, 3).make(), ipywidgets.IntSlider)
+    real = slider("t", 0.0, 2.0, 1.0).make()
+    assert (type(real), real.step, real.readout_format) == (ipywidgets.FloatSlider, 0.02, ".2f")
+    assert isinstance(slider("t", 0, 2, 1, 0.5).make(), ipywidgets.FloatSlider)
+
+
+def test_the_values_of_a_slider_are_its_steps_and_its_end():
+    assert slider("t", 0.0, 0.5, 0.0, 0.1).values() == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
+    assert slider("t", 0.0, 0.5, 0.0, 0.2).values() == [0.0, 0.2, 0.4, 0.5]
+    assert slider("n", 64, 65536, 1024, 64).values()[-2:] == [65472, 65536]
+
+
+def test_a_choice_starts_with_its_first_option():
+    assert choice("c", ["a", "b"]).value == "a"
+    assert choice("c", {"a": 1, "b": 2}, 2).make().value == 2
+    assert choice("c", {"a": 1, "b": 2}).values() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda: slider("n", 1, 9, 10), "value: got 10; expected a number from 1 to 9"),
+        (lambda: slider("n", 1, 1, 1), "low: got 1"),
+        (lambda: slider("t", 0.0, float("nan"), 0.0), r"low: got 0\.0"),
+        (lambda: slider("n", 1, 9, 3, 0), "step: got 0"),
+        (lambda: choice("c", []), "value: got None"),
+        (lambda: choice("c", ["a"], "b"), r"value: got 'b'; expected one of \['a'\]"),
+    ],
 )
+def test_a_control_that_makes_no_sense_is_named(make, named):
+    with pytest.raises(ValueError, match=named):
+        make()
 
 
-def wave() -> Scene:
-    """A scene with a line that may be hidden, a text, and an image under a title."""
-    fig, ax = figure(3, 2)
-    x = np.linspace(0, 1, 50)
-    ax.set(xlim=(0, 1), ylim=(-2, 2), title="Title")
-    image = ax.imshow(np.zeros((4, 4)), extent=(0, 1, -2, 2), vmin=0, vmax=1, aspect="auto")
-    line = ax.plot([], [])[0]
-    labels = Labels(ax, [(0.5, 0.5)])
-
-    def update(frequency: float, level: float, hidden: bool) -> str:
-        if frequency < 0:
-            raise ValueError(f"frequency = {frequency}: expected <a number> >= 0")
-        image.set_data(np.full((4, 4), level))
-        line.set_data(x, np.sin(frequency * x))
-        line.set_visible(not hidden)
-        labels.write([f"{frequency:.1f}"])
-        return f"The frequency is {frequency} & the level {level}."
-
-    return Scene(fig, [labels, line, image], update)
+def test_a_widget_goes_through_its_states():
+    widget = waves()
+    states = list(widget.states())
+    assert len(states) == widget.size == 101 * 2 * 2
+    assert states[0] == {"frequency": -1.0, "level": 0.1, "hidden": False}
+    assert states[1] == {"frequency": -1.0, "level": 0.1, "hidden": True}
+    assert widget.start == START
+    assert START in states
+    assert TextWidget(repeated, **REPEATED).size == 10 * 2  # the examples of a line, each once
 
 
-STATES = st.fixed_dictionaries(
-    {"frequency": st.floats(0, 20), "level": st.floats(0, 1), "hidden": st.booleans()}
-)
-ONE, OTHER = wave(), wave()
+def test_the_widgets_of_a_module_are_found_by_their_kind():
+    room = types.ModuleType("room")
+    room.waves, room.words, room.other = waves(), TextWidget(repeated, **REPEATED), slider("n", 1, 9, 3)
+    assert Widget.all(room) == {"waves": room.waves}
+    assert list(Explorer.all(room)) == ["waves", "words"]
 
 
-@given(st.lists(STATES, max_size=3), st.lists(STATES, max_size=3), STATES)
-def test_a_picture_depends_on_its_state_only(history, other_history, state):
-    for past in history:
-        render(ONE, **past)
-    for past in other_history:
-        render(OTHER, **past)
-    assert render(ONE, **state) == render(OTHER, **state)
+def test_a_widget_is_called_as_its_function():
+    assert TextWidget(repeated, **REPEATED).name == "repeated"
+
+    def plane_scene(size):
+        return wave()
+
+    assert Widget(partial(plane_scene, 3), **CONTROLS).name == "plane"
 
 
-def test_the_png_holds_the_pixels_that_were_drawn():
-    scene = wave()
-    image, sentence = render(scene, frequency=3.0, level=0.5, hidden=False)
-    decoded = Image.open(io.BytesIO(image))
-    assert decoded.size == (300, 200)
-    assert decoded.mode == "RGB"
-    assert np.array_equal(np.asarray(decoded), np.asarray(scene.figure.canvas.buffer_rgba())[..., :3])
-    assert sentence == "The frequency is 3.0 & the level 0.5."
+def test_nothing_is_drawn_or_imported_before_it_is_shown():
+    def scene():
+        raise AssertionError("not yet")
+
+    assert Widget(scene, **CONTROLS).start == START
+    script = """import sys
+from sjedu.figures import Widget, choice, slider
+Widget(lambda: None, n=slider("n", 1, 9, 3), c=choice("c", "ab")).start
+sys.exit(any(name in sys.modules for name in ("ipywidgets", "IPython", "torch", "matplotlib.pyplot")))"""
+    this_checkout = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", script], env=this_checkout).returncode == 0
 
 
-def test_a_moving_picture_looks_like_matplotlibs_own():
-    scene = wave()
-    image, _ = render(scene, frequency=3.0, level=0.5, hidden=False)
-    drawn = np.asarray(Image.open(io.BytesIO(image))).astype(int)
-    buffer = io.BytesIO()
-    scene.figure.savefig(buffer, dpi=100)
-    saved = np.asarray(Image.open(buffer).convert("RGB")).astype(int)
-    # Only the frame of the axes, which the image partly covers, may differ.
-    assert (np.abs(drawn - saved).max(axis=-1) > 8).mean() < 0.01
+# ---------------------------------------------------------------- pictures
 
 
-def test_artists_are_drawn_by_zorder_whatever_their_order_in_the_list():
-    shown = render(wave(), frequency=3.0, level=0.5, hidden=False)
-    hidden = render(wave(), frequency=3.0, level=0.5, hidden=True)
-    assert shown != hidden  # the line, listed before the image, is not under it
-
-
-def test_changing_an_artist_that_is_not_listed_is_an_error():
-    fig, ax = figure(3, 2)
-    line, title = ax.plot([0, 1])[0], ax.title
-
-    def update(up: bool) -> str:
-        line.set_ydata([0, int(up)])
-        title.set_text(str(up))
-        return ""
-
-    scene = Scene(fig, [line], update)
-    for up in (True, False):  # also the second time
-        with pytest.raises(RuntimeError, match=r"not listed in scene\.moving"):
-            render(scene, up=up)
-    assert render(Scene(fig, [line, title], update), up=True)
-
-
-# ---------------------------------------------------------------- explore
-
-
-def controls() -> dict[str, ipywidgets.Widget]:
-    return {
-        "frequency": slider("frequency", -1.0, 9.0, 3.0),
-        "level": choice("level", {"low": 0.1, "high": 0.9}),
-        "hidden": toggle("hide the line"),
-    }
+def test_a_state_in_part_is_filled_up_from_the_start():
+    widget = waves()
+    assert widget.render(level=0.9) == render(wave(), **{**START, "level": 0.9})
+    fig, sentence = widget.still(frequency=4.0)
+    assert fig is widget.scene.figure
+    assert sentence == "The frequency is 4.0 & the level 0.1."
+    with pytest.raises(TypeError, match="state: got levels; expected some of frequency, level, hidden"):
+        widget.still(levels=0.9)
 
 
 def test_each_control_changes_the_picture_and_the_sentence():
-    box = explore(wave(), **controls())
-    row, picture, status = box.children
-    frequency, level, hidden = row.children
-    expected = {"frequency": 3.0, "level": 0.1, "hidden": False}
-    for name, control, value in [
-        ("frequency", frequency, 4.0),
-        ("level", level, 0.9),
-        ("hidden", hidden, True),
-    ]:
+    panel = waves().panel()
+    _, picture, status = panel.children
+    expected = dict(START)
+    for (name, value), control in zip(
+        {"frequency": 4.0, "level": 0.9, "hidden": True}.items(), made(panel), strict=True
+    ):
         before = picture.value
         control.value = value
         expected[name] = value
@@ -133,141 +173,95 @@ def test_each_control_changes_the_picture_and_the_sentence():
         assert 'aria-live="polite"' in status.value
 
 
+def test_two_panels_of_a_widget_do_not_disturb_each_other():
+    widget = waves()
+    one, other = widget.panel(), widget.panel()
+    untouched = other.children[1].value
+    made(one)[0].value = 7.0
+    assert other.children[1].value == untouched
+    made(other)[1].value = 0.9
+    assert other.children[1].value == render(wave(), **{**START, "level": 0.9})[0]
+
+
 def test_a_state_that_fails_shows_its_error_and_no_old_picture():
-    box = explore(wave(), **controls())
-    row, picture, status = box.children
+    panel = waves().panel()
+    _, picture, status = panel.children
+    frequency = made(panel)[0]
     good, sentence = picture.value, status.value
-    row.children[0].value = -1.0
+    frequency.value = -1.0
     assert "ValueError: frequency = -1.0: expected &lt;a number&gt; &gt;= 0" in status.value
     assert 'role="alert"' in status.value
     assert picture.value != good
     faded = np.asarray(Image.open(io.BytesIO(picture.value)))
     assert faded.shape == (200, 300, 3)
     assert faded.min() > 180  # nothing dark is left: 0.75 of the card's colour is 189
-    row.children[0].value = 3.0
+    frequency.value = 3.0
     assert (picture.value, status.value) == (good, sentence)
 
 
 def test_a_first_state_that_fails_raises():
     with pytest.raises(ValueError, match=r"frequency = -1\.0"):
-        explore(wave(), **{**controls(), "frequency": slider("frequency", -1.0, 9.0, -1.0)})
+        Widget(wave, **{**CONTROLS, "frequency": slider("frequency", -1.0, 9.0, -1.0)}).panel()
     with pytest.raises(TypeError, match="level"):
-        explore(wave(), frequency=slider("frequency", -1.0, 9.0, 3.0), hidden=toggle("hide"))
+        Widget(wave, frequency=slider("frequency", -1.0, 9.0, 3.0), hidden=toggle("hide")).panel()
 
 
 def test_only_widgets_that_every_front_end_has():
-    box = explore(wave(), **controls())
-    known = {"VBox", "Box", "Image", "HTML", "FloatSlider", "IntSlider", "ToggleButtons", "Checkbox"}
-    widgets = [box, *box.children, *box.children[0].children]
-    # What the front end draws is named by the model, not by the Python class.
-    assert {widget._model_name.removesuffix("Model") for widget in widgets} <= known
-    assert {widget._model_module for widget in widgets} == {"@jupyter-widgets/controls"}
-    assert repr(box).startswith("Controls and a picture")
-    assert box.children[1].width == "300"
-    for control in box.children[0].children:
-        if not isinstance(control, ipywidgets.Checkbox):
-            assert control.style.description_width == "initial"
+    panel = waves().panel()
+    known = {"VBox", "Box", "Image", "HTML", "Label", "FloatSlider", "ToggleButtons", "Checkbox"}
+    assert {each._model_name.removesuffix("Model") for each in parts(panel)} <= known
+    assert {each._model_module for each in parts(panel)} == {"@jupyter-widgets/controls"}
+    assert panel.children[1].width == "300"
+    assert [each.value for each in parts(panel) if isinstance(each, ipywidgets.Label)] == ["frequency"]
+    assert [each.description for each in made(panel)] == ["", "level", "hide the line"]
 
 
-# ---------------------------------------------------------------- controls
+def test_a_widget_shows_its_panel_and_what_stands_for_it_without_a_kernel(shown):
+    waves()._ipython_display_()
+    (picture, metadata), (caption, _) = shown
+    sentence = "The frequency is 3.0 & the level 0.1."
+    # One form each of picture and sentence; both pages that prefer text to pictures and those that do not show both.
+    assert set(picture) == {VIEW, "image/png", "text/plain"}
+    assert set(caption) == {VIEW, "text/markdown", "text/plain"}
+    assert next(iter(picture)) == next(iter(caption)) == VIEW
+    assert metadata == {"image/png": {"alt": sentence, "width": 300}}
+    assert picture["text/plain"] == caption["text/plain"] == sentence
+    assert base64.b64decode(picture["image/png"]) == png(*waves().still())
+    assert caption["text/markdown"] == "*The frequency is 3.0 & the level 0.1.*"
+    json.dumps(shown)
+    assert picture[VIEW]["model_id"] != caption[VIEW]["model_id"]
 
 
-def test_a_slider_over_whole_numbers_gives_whole_numbers():
-    assert isinstance(slider("n", 1, 9, 3), ipywidgets.IntSlider)
-    assert slider("n", 1, 9, 3, 2).step == 2
-    real = slider("t", 0.0, 2.0, 1.0)
-    assert (type(real), real.step, real.readout_format) == (ipywidgets.FloatSlider, 0.02, ".2f")
-    assert isinstance(slider("t", 0, 2, 1, 0.5), ipywidgets.FloatSlider)
-
-
-def test_a_choice_starts_with_its_first_option():
-    assert choice("c", ["a", "b"]).value == "a"
-    assert choice("c", {"a": 1, "b": 2}, 2).value == 2
-
-
-@pytest.mark.parametrize(
-    ("make", "named"),
-    [
-        (lambda: slider("n", 1, 9, 10), "value = 10"),
-        (lambda: slider("n", 1, 1, 1), "low = 1"),
-        (lambda: slider("t", 0.0, float("nan"), 0.0), "low = 0.0"),
-        (lambda: slider("n", 1, 9, 3, 0), "step = 0"),
-        (lambda: choice("c", []), "value = None"),
-        (lambda: choice("c", ["a"], "b"), "value = 'b'"),
-    ],
-)
-def test_a_control_that_makes_no_sense_is_named(make, named):
-    with pytest.raises(ValueError, match=named):
-        make()
-
-
-# ---------------------------------------------------------------- labels
-
-
-def ink(fig: Figure) -> np.ndarray:
-    """The (x, y) pixels that are dark."""
-    scene = Scene(fig, [], lambda: "")
-    pixels = np.asarray(Image.open(io.BytesIO(render(scene)[0])).convert("L"))
-    return np.argwhere(pixels < 128)[:, ::-1]
-
-
-def blank() -> tuple[Figure, object]:
-    fig, ax = figure(3, 2)
-    fig.set_layout_engine("none")
-    ax.set(position=(0, 0, 1, 1), xlim=(0, 3), ylim=(2, 0))
-    ax.set_axis_off()
-    return fig, ax
-
-
-@pytest.mark.parametrize(("align", "edge"), [("left", "min"), ("right", "max")])
-def test_labels_begin_or_end_where_they_are_told_to(align, edge):
-    fig, ax = blank()
-    Labels(ax, [(1.5, 1.0)], size=20, align=align).write(["808"])
-    assert abs(getattr(ink(fig)[:, 0], edge)() - 150) <= 3  # a digit's own margin
-
-
-def test_labels_are_centred_on_their_positions():
-    fig, ax = blank()
-    Labels(ax, [(1.5, 1.0)], size=20).write(["808"])
-    pixels = ink(fig)
-    assert np.abs((pixels.min(axis=0) + pixels.max(axis=0)) / 2 - (150, 100)).max() <= 1
-
-
-def test_labels_have_the_size_of_texts():
-    fig, ax = blank()
-    Labels(ax, [(1.5, 1.0)], size=20).write(["0123 (4, 5)"])
-    as_labels = np.ptp(ink(fig), axis=0)
-    fig, ax = blank()
-    ax.text(1.5, 1.0, "0123 (4, 5)", fontsize=20, ha="center", va="center")
-    assert np.abs(as_labels - np.ptp(ink(fig), axis=0)).max() <= 3
-
-
-def test_labels_move_and_disappear():
-    fig, ax = blank()
-    labels = Labels(ax, [(0.5, 1.0)])
-    labels.write(["8"], [(2.5, 1.0)])
-    assert ink(fig)[:, 0].min() > 230
-    labels.write([""])
-    assert len(ink(fig)) == 0
-    with pytest.raises(ValueError, match="got 2 for 1 positions"):
-        labels.write(["1", "2"])
+# ---------------------------------------------------------------- texts
 
 
 def test_a_text_answers_its_controls_and_says_what_went_wrong():
-    def update(number, word):
-        if number > 3:
-            raise ValueError(f"number must be at most 3, got {number}")
-        return f"<p>{word * number}</p>"
-
-    number, word = slider("number", 0, 9, 2), text_line("word", "ab")
-    widget = explore_html(update, number=number, word=word)
-    _, answer, status = widget.children
+    panel = TextWidget(repeated, **REPEATED).panel()
+    _, answer, status = panel.children
+    number, word = made(panel)
     assert answer.value == "<p>abab</p>"
     number.value = 3
     assert answer.value == "<p>ababab</p>"
     number.value = 4
     assert answer.value == ""
-    assert "number must be at most 3, got 4" in status.value
+    assert "number: got 4; expected at most 3" in status.value
     assert 'role="alert"' in status.value
     word.value, number.value = "c", 1
     assert (answer.value, status.value) == ("<p>c</p>", "")
+
+
+def test_a_text_shows_its_panel_and_what_stands_for_it_without_a_kernel(shown):
+    TextWidget(repeated, **REPEATED)._ipython_display_()
+    ((data, _),) = shown
+    assert set(data) == {VIEW, "text/html", "text/plain"}
+    assert data["text/html"] == "<p>abab</p>"
+    assert data["text/plain"].strip() == "abab"
+
+
+def test_a_table_shows_itself_in_all_its_forms(shown):
+    widget = TextWidget(lambda n: Table(["n"], [[str(n)]]), n=slider("n", 1, 9, 3))
+    widget._ipython_display_()
+    ((data, _),) = shown
+    assert data.items() >= Table(["n"], [["3"]])._repr_mimebundle_().items()
+    assert widget.render(n=4) == Table(["n"], [["4"]]).to_html()
+    assert widget.panel().children[1].value == data["text/html"]

@@ -10,7 +10,7 @@ from made_up import runs
 from tiny import READER, small
 from widgets import Widget, WidgetTests
 
-from sjedu.figures.widgets import render
+from sjedu.figures.scene import render
 from sjedu.p_tuning import Backbone, ClozeClassifier, Vocabulary, experiment, interactive
 from sjedu.p_tuning.experiment import METHODS, Config
 from sjedu.p_tuning.paths import follow

@@ -4,7 +4,7 @@ import pytest
 from tiny_sim import make_sim, make_writer, questions
 from widgets import Widget, WidgetTests
 
-from sjedu.figures.widgets import render
+from sjedu.figures.scene import render
 from sjedu.records import load_records
 from sjedu.roformer_sim import interactive, theory
 
