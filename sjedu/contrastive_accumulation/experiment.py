@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 
+from sjedu.checks import NonNegativeFloat, PositiveFloat, PositiveInt, ProperShare, Share, check_fields
 from sjedu.contrastive_accumulation.accumulation import accumulate
 from sjedu.contrastive_accumulation.encoders import PretrainedEncoder, ResNet, SentenceEncoder, mlp
 from sjedu.contrastive_accumulation.losses import info_nce
@@ -33,9 +34,9 @@ from sjedu.contrastive_accumulation.sentences import (
     pretrained_tokens,
 )
 from sjedu.contrastive_accumulation.tasks import HalvesTask, Task, ViewsTask
-from sjedu.data import Images, load_images
+from sjedu.data import load_images
 from sjedu.records import Record
-from sjedu.training import Run
+from sjedu.training import Precision, Run, Seed, presets
 
 TaskName: TypeAlias = Literal["halves", "views", "dropout"]
 Method: TypeAlias = Literal["full", "exact", "careless", "naive"]
@@ -47,7 +48,7 @@ class Config:
     """All numbers of one run.
 
     Attributes:
-        study: what the run is part of; its record's name begins with it.
+        study: the preset, or the question that the run helps to answer.
         task: "halves" of pictures, two random "views", or the same picture or sentence twice, under "dropout".
         dataset: of pictures, or of sentences ("questions", "sts_b").
         method: "full" is one graph over the batch; "exact" is `accumulate`; "careless" is that with new dropout
@@ -67,30 +68,31 @@ class Config:
         learning_rate: at its highest.
         warmup: part of the steps over which the learning rate rises; then it falls to zero.
         weight_decay: on all parameters.
-        clip: largest norm of the gradient; 0: as it is.
+        max_grad_norm: longer gradients are shortened to it; None: none are.
     """
 
     study: str = "cpu"
     task: TaskName = "halves"
     dataset: Literal["digits", "mnist", "fashion_mnist", "cifar10", "questions", "sts_b"] = "digits"
     method: Method = "exact"
-    micro_batch: int = 16
-    seed: int = 0
-    precision: Literal["no", "bf16", "fp16"] = "no"
+    micro_batch: PositiveInt = 16
+    seed: Seed = 0
+    precision: Precision = "no"
     encoder: str = "mlp"
-    width: int = 256
-    layers: int = 2
-    dim: int = 32
-    dropout: float = 0.0
-    temperature: float = 0.1
-    batch_size: int = 512
-    steps: int = 200
-    learning_rate: float = 2e-3
-    warmup: float = 0.3
-    weight_decay: float = 0.01
-    clip: float = 0.0
+    width: PositiveInt = 256
+    layers: PositiveInt = 2
+    dim: PositiveInt = 32
+    dropout: ProperShare = 0.0
+    temperature: PositiveFloat = 0.1
+    batch_size: PositiveInt = 512
+    steps: PositiveInt = 200
+    learning_rate: PositiveFloat = 2e-3
+    warmup: Share = 0.3
+    weight_decay: NonNegativeFloat = 0.01
+    max_grad_norm: PositiveFloat | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if (self.task == "dropout") != (self.dropout > 0):
             raise ValueError(
                 f"dropout: got {self.dropout} with task {self.task!r}; expected more than 0 for 'dropout',"
@@ -103,27 +105,25 @@ class Config:
             )
         if self.dataset in SENTENCE_SETS and self.task != "dropout":
             raise ValueError(f"task: got {self.task!r} with sentences; expected 'dropout'")
-        if self.method != "full" and not 1 <= self.micro_batch <= self.batch_size:
+        if self.method != "full" and self.micro_batch > self.batch_size:
             raise ValueError(
-                f"micro_batch: got {self.micro_batch}; expected 1 to {self.batch_size} (batch_size)"
+                f"micro_batch: got {self.micro_batch}; expected at most batch_size, {self.batch_size}"
             )
 
     @property
     def name(self) -> str:
-        """Of the run's record."""
+        """The name of the run's record."""
         method = self.method if self.method == "full" else f"{self.method}{self.micro_batch}"
         return f"{self.study}-{self.dataset}-{method}-seed{self.seed}"
 
 
 _CPU = Config()
-PRESETS: dict[str, Config] = {
-    "cpu": _CPU,
-    "dropout": dataclasses.replace(
-        _CPU, study="dropout", task="dropout", dropout=0.3, batch_size=256, steps=150, width=128
-    ),
-    "simcse": dataclasses.replace(
+
+PRESETS = presets(
+    cpu=_CPU,
+    dropout=dataclasses.replace(_CPU, task="dropout", dropout=0.3, batch_size=256, steps=150, width=128),
+    simcse=dataclasses.replace(
         _CPU,
-        study="simcse",
         task="dropout",
         dataset="questions",
         encoder="transformer",
@@ -134,9 +134,8 @@ PRESETS: dict[str, Config] = {
         steps=40,
         micro_batch=32,
     ),
-    "mnist": dataclasses.replace(_CPU, study="mnist", dataset="mnist", steps=400),
-    "gpu": Config(
-        study="gpu",
+    mnist=dataclasses.replace(_CPU, dataset="mnist", steps=400),
+    gpu=Config(
         task="views",
         dataset="cifar10",
         micro_batch=128,
@@ -150,10 +149,9 @@ PRESETS: dict[str, Config] = {
         learning_rate=1e-3,
         warmup=0.05,
         weight_decay=1e-4,
-        clip=1.0,
+        max_grad_norm=1.0,
     ),
-    "gpu_text": Config(
-        study="gpu_text",
+    gpu_text=Config(
         task="dropout",
         dataset="sts_b",
         micro_batch=64,
@@ -165,38 +163,17 @@ PRESETS: dict[str, Config] = {
         steps=100,  # five epochs of about 10,000 sentences
         learning_rate=3e-5,
         warmup=0.1,
-        clip=1.0,
+        max_grad_norm=1.0,
     ),
-}
+)
 
 
 def train(
     config: Config, directory: str | Path | None = None, *, resume: bool = False, progress: bool = True
 ) -> Record:
-    """Train one encoder, or two, and test on held-out data.
-
-    Args:
-        config: all numbers.
-        directory: where checkpoint, TensorBoard events and record go; None: nowhere.
-        resume: continue the run in that directory.
-        progress: show a bar.
-
-    Returns:
-        The record. Metrics are what the task's `evaluate` lists, "ms a step", and on a GPU "peak MiB". The curves
-        hold the loss and, for "exact", the surrogate's value.
-
-    Raises:
-        ValueError: if a size does not fit, or another method than "exact" meets several processes.
-        DataNotFound, DamagedData: if the data cannot be read.
-        CheckpointError: if the directory holds a run and `resume` is false, or none that fits and it is true.
-        NonFiniteLoss, FloatingPointError: if the loss becomes NaN or infinite.
-    """
+    """Train one encoder, or two, and test on held-out data."""
     with Run("contrastive_accumulation", config, directory, resume=resume, progress=progress) as run:
-        if run.processes > 1 and config.method not in ("exact", "careless"):
-            raise ValueError(
-                f"method: got {config.method!r} with {run.processes} processes; expected 'exact', the only one whose"
-                " loss compares the pairs of all of them"
-            )
+        check_processes(config, run.processes)
         task = load_task(config, run.device)
         models = build_encoders(config, task)
         optimizer = torch.optim.AdamW(
@@ -239,12 +216,12 @@ def train(
                     accelerator=run.accelerator,
                     replay=config.method == "exact",
                 )
-            if config.clip:
-                run.accelerator.clip_grad_norm_(optimizer.param_groups[0]["params"], config.clip)
+            if config.max_grad_norm is not None:
+                run.clip(optimizer.param_groups[0]["params"], config.max_grad_norm)
             optimizer.step()
             scheduler.step()
             optimizer.zero_grad()
-            if step % max(1, config.steps // 50) == 0:
+            if run.logs(step):
                 run.log(loss=loss)
                 if config.method == "exact":
                     run.log(surrogate=surrogate(seen))
@@ -255,6 +232,19 @@ def train(
         return run.finish(metrics, name=config.name, data=task.source)
 
 
+def check_processes(config: Config, processes: int) -> None:
+    """Refuse to share a batch whose pairs are then not all compared.
+
+    Raises:
+        ValueError: if another method than accumulation meets several processes.
+    """
+    if processes > 1 and config.method not in ("exact", "careless"):
+        raise ValueError(
+            f"method: got {config.method!r} with {processes} processes; expected 'exact', the only one whose loss"
+            " compares the pairs of all of them"
+        )
+
+
 def surrogate(embeddings: list[Tensor]) -> float:
     """Return Σ⟨h, h̃⟩, whose gradient the parameters get, from embeddings and their gradients."""
     return sum(float((h.detach() * h.grad).sum()) for h in embeddings if h.grad is not None)
@@ -262,24 +252,20 @@ def surrogate(embeddings: list[Tensor]) -> float:
 
 def speed(began: float, steps: int, device: torch.device) -> dict[str, float]:
     """Return the milliseconds of a step since ``began``, and on a GPU the peak of allocated memory."""
-    found = {"ms a step": round(1e3 * (time.perf_counter() - began) / steps, 1)}
+    metrics = {"ms a step": round(1e3 * (time.perf_counter() - began) / steps, 1)}
     if device.type == "cuda":
-        found["peak MiB"] = round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
-    return found
+        metrics["peak MiB"] = round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
+    return metrics
 
 
 def load_task(config: Config, device: torch.device | str = "cpu") -> Task:
-    """Return what the config asks to learn, with its data on a device.
-
-    Raises:
-        DataNotFound, DamagedData: if the data cannot be read.
-    """
+    """Return what the config asks to learn, with its data on a device."""
     if config.dataset in SENTENCE_SETS:
         graded = SENTENCE_SETS[config.dataset]()
         own = config.encoder == "transformer"
         tokenize = Characters(graded.sentences) if own else pretrained_tokens(config.encoder)
         return SentencesTask(graded, tokenize, config.batch_size, config.seed, device)
-    training, held_out = (_moved(load_images(cast(Any, config.dataset), split), device) for split in _SPLITS)
+    training, held_out = (load_images(cast(Any, config.dataset), split).to(device) for split in _SPLITS)
     if config.task == "halves":
         return HalvesTask(training, held_out, config.batch_size, config.seed, config.temperature)
     return ViewsTask(training, held_out, config.batch_size, config.seed, config.task == "views")
@@ -305,21 +291,3 @@ def build_encoders(config: Config, task: Task | None = None) -> list[nn.Module]:
         return [ResNet(channels, config.width, config.dim) for _ in range(1 + (config.task == "halves"))]
     columns = (side // 2, side - side // 2) if config.task == "halves" else (side,)
     return [mlp(channels * side * c, config.width, config.dim, config.dropout) for c in columns]
-
-
-def sweep(
-    configs: list[Config], directory: str | Path | None = None, *, progress: bool = True
-) -> list[Record]:
-    """Train one after the other, each in a folder of its own.
-
-    Raises:
-        What `train` raises.
-    """
-    return [
-        train(each, None if directory is None else Path(directory) / each.name, progress=progress)
-        for each in configs
-    ]
-
-
-def _moved(images: Images, device: torch.device | str) -> Images:
-    return dataclasses.replace(images, images=images.images.to(device), labels=images.labels.to(device))

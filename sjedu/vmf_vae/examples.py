@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -41,6 +42,13 @@ class Examples:
     reference: Float[Tensor, "m pixels"]
     source: str
 
+    def to(self, device: torch.device | str) -> Examples:
+        """The same rows on a device."""
+        rows: dict[str, Any] = {
+            name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)
+        }
+        return dataclasses.replace(self, **rows)
+
 
 def load_examples(
     dataset: Dataset, pixels: Pixels, validation: bool = False, device: torch.device | str = "cpu"
@@ -58,7 +66,7 @@ def load_examples(
         DataNotFound, DamagedData: if the pictures cannot be read.
     """
     if dataset == "circle":
-        return _moved(circle_examples(), device)
+        return circle_examples().to(device)
     training, held_out = load_images(dataset, "train"), load_images(dataset, "test")
     train, test = (images.images.flatten(1).float() / 255 for images in (training, held_out))
     labels, test_labels, source = training.labels, held_out.labels, training.source
@@ -71,7 +79,7 @@ def load_examples(
     reference = test
     if pixels == "dynamic":
         test = torch.bernoulli(test, generator=torch.Generator().manual_seed(0))
-    return _moved(Examples(train, labels, test, test_labels, reference, source), device)
+    return Examples(train, labels, test, test_labels, reference, source).to(device)
 
 
 def baselines(examples: Examples) -> dict[str, float]:
@@ -110,14 +118,3 @@ def circle_examples(n: int = 1000) -> Examples:
     test, nearest = circle_map(around), np.rint(3 * around / (2 * math.pi)).astype(np.int64) % 3
     source = f"three von Mises clusters on a circle, bent into 100 dimensions: {n} points"
     return Examples(train, torch.from_numpy(labels), test, torch.from_numpy(nearest), test, source)
-
-
-def _moved(examples: Examples, device: torch.device | str) -> Examples:
-    return Examples(
-        examples.train.to(device),
-        examples.train_labels.to(device),
-        examples.test.to(device),
-        examples.test_labels.to(device),
-        examples.reference.to(device),
-        examples.source,
-    )

@@ -11,25 +11,33 @@
                 samples that their public code draws
     gpu         Davidson et al.'s settings in full
 
-`study` lists the variants of a preset that belong together, and `sweep` trains them with several seeds.
+`variants` lists the configs of a study, which the lesson compares; `sjedu.training.sweep` trains them.
 Nothing is tuned on the test pictures: `evaluate="validation"` keeps a sixth of the training pictures apart.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import torch
+from annotated_types import MinLen
 from torch import Tensor
 
-from sjedu.checks import check_count, check_fields, check_not_negative, check_positive
+from sjedu.checks import (
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    check_choice,
+    check_count,
+    check_fields,
+)
 from sjedu.measures.frechet import frechet_distance
 from sjedu.records import Record
-from sjedu.training import Run, batch_indices
+from sjedu.training import Precision, Run, Seed, batch_indices, presets
 from sjedu.vmf_vae import quality
 from sjedu.vmf_vae.distribution import VonMisesFisher
 from sjedu.vmf_vae.examples import CIRCLE_NOISE, Dataset, Examples, Pixels, load_examples
@@ -59,7 +67,7 @@ class Config:
     """All numbers of one run.
 
     Attributes:
-        study: what the run is part of; its record's name begins with it.
+        study: the preset, or the question that the run helps to answer.
         latent: where the code lies: on the sphere, in the plane, or nowhere.
         dim: of the space around the code; the sphere in it has dimension dim - 1.
         concentration: κ of the code on the sphere; None: learned, for each picture.
@@ -80,38 +88,40 @@ class Config:
         steps: of the optimiser.
         batch_size: pictures a step, over all processes together.
         learning_rate: of Adam.
-        clip: the largest norm of a gradient, to which longer ones are shortened; None: as long as they are. A GRU
-            over 64 pixels needs it: without, its loss leaps now and then.
+        max_grad_norm: longer gradients are shortened to it; None: none are. A GRU over 64 pixels needs it: without,
+            its loss leaps now and then.
         likelihood_samples: of the importance sampling that estimates log q(x); 0: no estimate.
     """
 
     study: str = "cpu"
     latent: Code = "vmf"
-    dim: int = 4
-    concentration: float | None = 20.0
-    concentration_floor: float = 0.0
-    concentration_start: float | None = None
+    dim: PositiveInt = 4
+    concentration: NonNegativeFloat | None = 20.0
+    concentration_floor: NonNegativeFloat = 0.0
+    concentration_start: NonNegativeFloat | None = None
     sampler: Sampler = "exact"
     decoder: Literal["pixels", "autoregressive"] = "pixels"
     code_at: CodeAt = "start"
     dataset: Dataset = "digits"
     pixels: Pixels = "grey"
-    hidden: tuple[int, ...] = (128,)
-    width: int = 64
-    seed: int = 0
-    precision: Literal["no", "bf16", "fp16"] = "no"
+    hidden: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (128,)
+    width: PositiveInt = 64
+    seed: Seed = 0
+    precision: Precision = "no"
     evaluate: Literal["test", "validation"] = "test"
-    kl_weight: float = 1.0
-    kl_warmup: int = 0
-    steps: int = 1800  # 150 epochs of the digits
-    batch_size: int = 100
-    learning_rate: float = 1e-3
-    clip: float | None = None
-    likelihood_samples: int = 0
+    kl_weight: NonNegativeFloat = 1.0
+    kl_warmup: NonNegativeInt = 0
+    steps: PositiveInt = 1800  # 150 epochs of the digits
+    batch_size: PositiveInt = 100
+    learning_rate: PositiveFloat = 1e-3
+    max_grad_norm: PositiveFloat | None = None
+    likelihood_samples: NonNegativeInt = 0
 
     def __post_init__(self) -> None:
         check_fields(self)
-        self._check_numbers()
+        if self.latent == "vmf":
+            check_count("dim", self.dim, least=2)
+        check_kappas(self.concentration, self.concentration_floor, self.concentration_start, "concentration_")
         if self.latent == "none" and self.decoder == "pixels":
             raise ValueError("decoder: got 'pixels' with latent 'none'; expected 'autoregressive'")
         binary = self.pixels != "grey" and self.dataset != "circle"
@@ -122,23 +132,6 @@ class Config:
             )
         if self.latent != "vmf" and self.sampler != "exact":
             raise ValueError(f"sampler: got {self.sampler!r} with latent {self.latent!r}; expected 'exact'")
-
-    def _check_numbers(self) -> None:
-        """Refuse a number that no run can have; the latent's own are its to refuse."""
-        check_count("dim", self.dim, 2 if self.latent == "vmf" else 1)
-        for name in ("width", "steps", "batch_size"):
-            check_count(name, getattr(self, name))
-        for name in ("seed", "kl_warmup", "likelihood_samples"):
-            check_count(name, getattr(self, name), 0)
-        check_not_negative("kl_weight", self.kl_weight)
-        check_positive("learning_rate", self.learning_rate)
-        if self.clip is not None:
-            check_positive("clip", self.clip)
-        if not self.hidden:
-            raise ValueError("hidden: got no width; expected at least one")
-        for width in self.hidden:
-            check_count("hidden", width)
-        check_kappas(self.concentration, self.concentration_floor, self.concentration_start, "concentration_")
 
     @property
     def code(self) -> str:
@@ -160,22 +153,20 @@ class Config:
 
     @property
     def name(self) -> str:
-        """Of the run's record; a data set other than the study's own is named."""
+        """The name of the run's record; a data set other than the study's own is named."""
         dataset = () if self.dataset == PRESETS.get(self.study, self).dataset else (self.dataset,)
         return "-".join((self.study, *dataset, self.code, f"seed{self.seed}"))
 
 
 _COLLAPSE = Config(
-    study="collapse",
     decoder="autoregressive",
     pixels="threshold",
     steps=720,  # 60 epochs
     learning_rate=3e-3,
-    clip=5.0,
+    max_grad_norm=5.0,
     likelihood_samples=16,
 )
 _DAVIDSON = Config(
-    study="gpu",
     dim=41,
     concentration=None,
     concentration_floor=1.0,
@@ -189,39 +180,23 @@ _DAVIDSON = Config(
     likelihood_samples=500,
 )
 
-PRESETS: dict[str, Config] = {
-    "cpu": Config(),
-    "collapse": _COLLAPSE,
-    "quick": dataclasses.replace(_COLLAPSE, study="quick", steps=120, likelihood_samples=0),
-    "circle": Config(study="circle", dim=2, concentration=500.0, dataset="circle", hidden=(64,), steps=1000),
-    "article": Config(study="article", dataset="mnist", hidden=(256,), steps=30_000),  # 50 epochs
-    "mnist": dataclasses.replace(  # 5 epochs, the first 2 of them with a growing weight of the KL
-        _DAVIDSON, study="mnist", precision="no", kl_warmup=1874, steps=4685, likelihood_samples=100
+PRESETS = presets(
+    cpu=Config(),
+    collapse=_COLLAPSE,
+    quick=dataclasses.replace(_COLLAPSE, steps=120, likelihood_samples=0),
+    circle=Config(dim=2, concentration=500.0, dataset="circle", hidden=(64,), steps=1000),
+    article=Config(dataset="mnist", hidden=(256,), steps=30_000),  # 50 epochs
+    mnist=dataclasses.replace(  # 5 epochs, the first 2 of them with a growing weight of the KL
+        _DAVIDSON, precision="no", kl_warmup=1874, steps=4685, likelihood_samples=100
     ),
-    "gpu": _DAVIDSON,
-}
+    gpu=_DAVIDSON,
+)
 
 
 def train(
     config: Config, directory: str | Path | None = None, *, resume: bool = False, progress: bool = True
 ) -> Record:
-    """Train one model and test it.
-
-    Args:
-        config: all numbers.
-        directory: where checkpoint, TensorBoard events and record go; None: nowhere.
-        resume: continue the run in that directory.
-        progress: show a bar.
-
-    Returns:
-        The record; `evaluate` says what its metrics are.
-
-    Raises:
-        ValueError: if a number does not fit; says which.
-        DataNotFound, DamagedData: if the pictures cannot be read.
-        CheckpointError: if the directory holds a run and `resume` is false, or none that fits and it is true.
-        NonFiniteLoss: if the loss becomes NaN or infinite; names the step.
-    """
+    """Train one model and test it; `evaluate` says what is measured."""
     with Run("vmf_vae", config, directory, resume=resume, progress=progress) as run:
         examples = load_examples(config.dataset, config.pixels, config.evaluate == "validation", run.device)
         model = build_model(config, examples.train.shape[1])
@@ -234,17 +209,21 @@ def train(
             if config.pixels == "dynamic":
                 x = torch.bernoulli(x)
             reconstruction, kl = model(x)
-            weight = config.kl_weight * min(1.0, (step + 1) / max(1, config.kl_warmup))
-            run.backward((reconstruction + weight * kl).mean())
-            if config.clip is not None:
-                run.accelerator.clip_grad_norm_(model.parameters(), config.clip)
+            run.backward((reconstruction + kl_weight(config, step) * kl).mean())
+            if config.max_grad_norm is not None:
+                run.clip(model.parameters(), config.max_grad_norm)
             optimizer.step()
             optimizer.zero_grad()
-            if step % max(1, config.steps // 40) == 0:
+            if run.logs(step):
                 run.log(reconstruction=reconstruction.mean(), kl=kl.mean())
 
         bare: VAE = run.accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # tested in float32
         return run.finish(evaluate(bare, examples, config), name=config.name, data=examples.source)
+
+
+def kl_weight(config: Config, step: int) -> float:
+    """Return the weight of the KL in a step; it grows evenly, and the last step of the warm-up has all of it."""
+    return config.kl_weight * min(1.0, (step + 1) / max(1, config.kl_warmup))
 
 
 def build_model(config: Config, pixels: int) -> VAE:
@@ -364,18 +343,17 @@ def _pictures(model: VAE, examples: Examples) -> dict[str, float]:
 # ---------------------------------------------------------------- studies
 
 
-def study(name: str) -> list[Config]:
-    """Return the variants of a preset that the lesson compares; "quick" and "gpu" are run by hand.
+def variants(study: str) -> list[Config]:
+    """Return the configs of a study, which the lesson compares; "quick" and "gpu" are run by hand.
 
     Raises:
-        ValueError: if the preset has no variants.
+        ValueError: if the study compares nothing.
     """
-    if name not in _STUDIES:
-        raise ValueError(f"name must be one of {', '.join(_STUDIES)}, got {name!r}")
-    return [dataclasses.replace(PRESETS[name], **changes) for changes in _STUDIES[name]]
+    check_choice("study", study, tuple(_VARIANTS))
+    return [dataclasses.replace(PRESETS[study], **changes) for changes in _VARIANTS[study]]
 
 
-_STUDIES: dict[str, list[dict[str, Any]]] = {
+_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "cpu": [
         *({"dim": dim} for dim in (2, 3, 4, 8, 16, 32, 64, 128)),
         *({"concentration": kappa} for kappa in (1.0, 5.0, 80.0, 320.0)),
@@ -415,22 +393,3 @@ _STUDIES: dict[str, list[dict[str, Any]]] = {
         {"dim": 41, "sampler": "public code"},
     ],
 }
-
-
-def sweep(
-    configs: Sequence[Config],
-    seeds: tuple[int, ...],
-    directory: str | Path | None = None,
-    *,
-    progress: bool = True,
-) -> list[Record]:
-    """Train every config with every seed; each run in a folder of its own.
-
-    Raises:
-        What `train` raises.
-    """
-    runs = [dataclasses.replace(config, seed=seed) for config in configs for seed in seeds]
-    return [
-        train(each, None if directory is None else Path(directory) / each.name, progress=progress)
-        for each in runs
-    ]

@@ -66,6 +66,7 @@ def test_the_gpu_presets_run_in_miniature():
         config("gpu", dataset="digits", width=8, batch_size=16, micro_batch=6, steps=2), progress=False
     )
     assert record.metrics["probe"] > 0.1
+    assert record.config["max_grad_norm"] == 1.0
     assert record.name == "gpu-digits-exact6-seed0"
 
 
@@ -115,6 +116,15 @@ def test_cifar_pictures_take_the_resnet(tmp_path, monkeypatch):
 def test_a_config_that_fits_nothing_is_refused(numbers, says):
     with pytest.raises(ValueError, match=says):
         Config(**numbers)
+
+
+def test_a_batch_is_shared_by_processes_only_where_all_its_pairs_are_compared():
+    for method in ("exact", "careless"):
+        experiment.check_processes(config(method=method), 2)
+    for method in ("full", "naive"):
+        experiment.check_processes(config(method=method), 1)
+        with pytest.raises(ValueError, match=f"method: got '{method}' with 2 processes; expected 'exact'"):
+            experiment.check_processes(config(method=method), 2)
 
 
 def test_a_transformer_of_ours_needs_its_characters():

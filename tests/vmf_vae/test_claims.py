@@ -8,7 +8,7 @@ from made_up_records import made_up
 from sjedu.records import Record, load_records
 from sjedu.records.old_claims import ClaimSheet, Verdict
 from sjedu.vmf_vae import claims, theory
-from sjedu.vmf_vae.experiment import PRESETS, study
+from sjedu.vmf_vae.experiment import PRESETS, variants
 
 RULES = {claim.id: claim.judge for claim in claims.CLAIMS}
 YES, PARTLY, NO = Verdict.REPRODUCED, Verdict.PARTLY, Verdict.NOT_REPRODUCED
@@ -95,7 +95,7 @@ def test_a_wrong_distribution_is_noticed(monkeypatch):
 
 
 def record(name: str, **metrics: float) -> Record:
-    configs = {each.name: each for preset in ("cpu", "collapse", "circle", "mnist") for each in study(preset)}
+    configs = {each.name: each for preset in ("cpu", "collapse", "circle", "mnist") for each in variants(preset)}
     config = configs[name + "-seed0"]
     return made_up(config.name, dataclasses.asdict(config), metrics, lesson="vmf_vae")
 
@@ -158,7 +158,7 @@ def test_a_circle_that_is_missed_is_counted():
 def test_the_recorded_runs_are_those_of_the_studies():
     records = load_records("vmf_vae")
     for study_name in {record.config["study"] for record in records}:
-        known = {dataclasses.replace(each, seed=s).name for each in study(study_name) for s in range(3)}
+        known = {dataclasses.replace(each, seed=s).name for each in variants(study_name) for s in range(3)}
         assert {record.name for record in records if record.config["study"] == study_name} <= known
     assert all(record.config["study"] in PRESETS for record in records)
     assert not any(record.dirty for record in records)

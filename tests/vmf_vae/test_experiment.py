@@ -10,11 +10,12 @@ from interrupted import assert_resumes
 
 from sjedu.data import Images
 from sjedu.records.record import plain
+from sjedu.training import sweep
 from sjedu.training.checkpoint import load_checkpoint
 from sjedu.vmf_vae import experiment, kl_to_uniform
 from sjedu.vmf_vae.decoder import export, sphere_decoder
 from sjedu.vmf_vae.examples import baselines, circle_examples, circle_map, load_examples
-from sjedu.vmf_vae.experiment import PRESETS, Config, study, sweep, train
+from sjedu.vmf_vae.experiment import PRESETS, Config, kl_weight, train, variants
 
 
 def config(preset="quick", **numbers):
@@ -93,6 +94,12 @@ def test_flawed_samples_are_tested_both_ways():
     assert flawed["kl"] == exact["kl"]
 
 
+def test_the_weight_of_the_kl_is_whole_at_the_last_step_of_the_warm_up():
+    numbers = config("cpu", kl_weight=2.0, kl_warmup=10)
+    assert [kl_weight(numbers, step) for step in (0, 4, 8, 9, 10)] == [0.2, 1.0, 1.8, 2.0, 2.0]
+    assert kl_weight(config("cpu"), 0) == 1.0
+
+
 def test_the_weight_of_the_kl_rises():
     heavy = train(config("cpu", latent="gaussian", steps=30, kl_weight=10.0), progress=False)
     light = train(
@@ -103,7 +110,7 @@ def test_the_weight_of_the_kl_rises():
 
 def test_a_long_run_keeps_a_short_curve():
     record = train(config("cpu", steps=130, batch_size=2, hidden=(4,)), progress=False)
-    assert 40 <= len(record.curves["kl"]) <= 60
+    assert 50 <= len(record.curves["kl"]) <= 100
     assert len(json.dumps(dataclasses.asdict(record))) < 10_000
 
 
@@ -168,7 +175,7 @@ def test_davidsons_settings_count_epochs_of_sixty_thousand():
 
 
 def test_the_names_of_records_differ_where_the_runs_do():
-    runs = [each for name in ("cpu", "collapse", "circle", "article", "mnist") for each in study(name)]
+    runs = [each for name in ("cpu", "collapse", "circle", "article", "mnist") for each in variants(name)]
     names = [each.name for each in runs]
     assert len(set(names)) == len(names)
     assert PRESETS["cpu"].name == "cpu-vmf-d4-k20-seed0"
@@ -179,7 +186,8 @@ def test_the_names_of_records_differ_where_the_runs_do():
 
 
 def test_a_sweep_trains_every_config_with_every_seed(tmp_path):
-    records = sweep([config(steps=1), config(steps=1, latent="gaussian")], (0, 1), tmp_path, progress=False)
+    runs = [config(steps=1, latent=latent, seed=seed) for latent in ("vmf", "gaussian") for seed in (0, 1)]
+    records = sweep(train, runs, tmp_path, progress=False)
     assert [record.seed for record in records] == [0, 1, 0, 1]
     assert all((tmp_path / record.name / "record.json").is_file() for record in records)
 
@@ -201,11 +209,9 @@ def test_numbers_that_do_not_fit_are_refused(numbers, message):
         Config(**numbers)
 
 
-def test_a_preset_without_variants_is_no_study():
-    with pytest.raises(
-        ValueError, match="name must be one of cpu, collapse, circle, article, mnist, got 'gpu'"
-    ):
-        study("gpu")
+def test_a_study_that_compares_nothing_has_no_variants():
+    with pytest.raises(ValueError, match="study: got 'gpu'; expected one of 'cpu', 'collapse', 'circle', "):
+        variants("gpu")
 
 
 # ---------------------------------------------------------------- the decoder that comes with the package
@@ -265,7 +271,7 @@ def test_the_decoder_of_the_package_knows_its_digits():
         ("kl_warmup", -1),
         ("likelihood_samples", -1),
         ("learning_rate", 0.0),
-        ("clip", 0.0),
+        ("max_grad_norm", 0.0),
         ("hidden", ()),
         ("hidden", (64, 0)),
         ("dim", 1),
@@ -277,11 +283,11 @@ def test_the_decoder_of_the_package_knows_its_digits():
 def test_what_no_run_can_have_is_refused_by_name(name, value):
     config = Config()
     object.__setattr__(config, name, value)  # past the tests' own check of annotations
-    with pytest.raises(ValueError, match=f"^{name}: got .*; expected "):
+    with pytest.raises(ValueError, match=rf"^(config\.)?{name}(\[1\])?: got .*; expected "):
         config.__post_init__()
 
 
 def test_a_plane_may_be_a_line():
     assert Config(latent="gaussian", dim=1).dim == 1
-    with pytest.raises(ValueError, match="dim: got 0; expected at least 1"):
+    with pytest.raises(ValueError, match=r"config\.dim: got 0; expected at least 1"):
         Config(latent="gaussian", dim=0)
