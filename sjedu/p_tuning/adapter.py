@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sjedu.checks import check_count
 from sjedu.p_tuning.backbone import Backbone
 
 
@@ -28,8 +29,8 @@ class Adapter(nn.Module):
 
     def __init__(self, dim: int, width: int = 8) -> None:
         super().__init__()
-        if dim < 1 or width < 1:
-            raise ValueError(f"dim, width: got {dim} and {width}; expected at least 1")
+        check_count("dim", dim)
+        check_count("width", width)
         self.down, self.up = nn.Linear(dim, width), nn.Linear(width, dim)
         nn.init.zeros_(self.up.weight)
         nn.init.zeros_(self.up.bias)
@@ -56,11 +57,7 @@ class AdaptedLayer(nn.Module):
 
 
 def add_adapters(backbone: Backbone, width: int = 8) -> list[Adapter]:
-    """Put an adapter after each layer of a model, and return them. The model computes as before, at first.
-
-    Raises:
-        ValueError: width is less than 1.
-    """
+    """Put an adapter after each layer of a model, and return them. The model computes as before, at first."""
     layers, reference = backbone.layers, next(backbone.parameters())
     adapters = [Adapter(backbone.dim, width).to(reference) for _ in layers]
     for number, adapter in enumerate(adapters):

@@ -61,7 +61,9 @@ class Backbone(nn.Module):
             return self.model.roformer.blocks  # type: ignore[no-any-return]
         lists = [module for module in self.model.modules() if isinstance(module, nn.ModuleList)]
         if not lists:
-            raise TypeError(f"model: {type(self.model).__name__} has no nn.ModuleList of layers")
+            raise TypeError(
+                f"model: got {type(self.model).__name__}; expected an nn.ModuleList of layers in it"
+            )
         return max(lists, key=len)
 
     def forward(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from sjedu.checks import check_choice
 from sjedu.p_tuning.backbone import Backbone
 from sjedu.p_tuning.template import Filled, Kind
 
@@ -74,8 +75,7 @@ class HeadClassifier(nn.Module):
 
     def __init__(self, backbone: Backbone, classes: int, pooling: Pooling = "mean") -> None:
         super().__init__()
-        if pooling not in ("answer", "mean"):
-            raise ValueError(f"pooling: got {pooling!r}; expected 'answer' or 'mean'")
+        check_choice("pooling", pooling, get_args(Pooling))
         self.backbone, self.pooling = backbone, pooling
         self.head = nn.Linear(backbone.dim, classes)
         self.reset()
@@ -136,7 +136,7 @@ def next_words(filled: Filled) -> tuple[Int64[Tensor, "batch tokens"], Int64[Ten
 def auxiliary(
     filled: Filled, kind: Kind, mask: int | None, rate: float, generator: torch.Generator | None = None
 ) -> tuple[Int64[Tensor, "batch tokens"], Int64[Tensor, "batch tokens"]]:
-    """Return `masked_text` or `next_words`, as the kind of model wants it."""
+    """Return `masked_text` or `next_words`, whichever fits the kind of model."""
     if kind == "lm":
         return next_words(filled)
     if mask is None:

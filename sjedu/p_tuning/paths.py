@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
-from sjedu.p_tuning.experiment import METHODS, Config, Learner, load_model, schedule
-from sjedu.p_tuning.tasks import load_task
+from sjedu.checks import check_count, check_fields
+from sjedu.p_tuning.experiment import (
+    Config,
+    accuracy,
+    load_config_task,
+    load_model,
+    plan,
+    schedule,
+    templates,
+)
+from sjedu.p_tuning.methods import METHODS, build_classifier, learnt, restart
+from sjedu.p_tuning.prompt import trainable
 from sjedu.p_tuning.template import Vocabulary
 from sjedu.training import batch_indices
 
@@ -58,38 +68,44 @@ def follow(config: Config, every: int = 5) -> PromptPath:
     """Train a prompt on the config's first draw of its first number of labels, and look at it every few steps.
 
     Args:
-        config: all numbers; its method must learn a prompt and nothing else.
+        config: all numbers; its method must learn a prompt and nothing else, without an auxiliary objective.
         every: steps from one picture to the next.
 
     Raises:
         ValueError: the method learns something else, or every is less than 1.
     """
-    if METHODS[config.method].learns != "prompt":
-        raise ValueError(f"method: got {config.method!r}; expected one that learns a prompt only")
-    if every < 1:
-        raise ValueError(f"every: got {every}; expected at least 1")
-    task = load_task(config.dataset, config.labels[0], 1, config.seed, domain=config.domain, test=config.test)
+    check_fields(config)
+    check_count("every", every)
+    method = METHODS[config.method]
+    if method.learns != "prompt" or method.auxiliary:
+        raise ValueError(f"method: got {config.method!r}; expected one that learns a prompt and nothing else")
+    config = replace(config, labels=config.labels[:1], draws=1)
+    task = load_config_task(config)
     backbone, vocabulary = load_model(config)
-    learner = Learner(config, backbone, vocabulary)
-    (episode, *_) = learner.episodes(task)
-    learner.restart(0)
-    optimizer = torch.optim.AdamW(learner.learnt(), config.rate, weight_decay=config.weight_decay)
-    everything = torch.arange(episode.labels)
+    classifier = build_classifier(method, backbone, vocabulary, templates(config)[0])
+    (episode,) = plan(config, task, classifier, vocabulary)
+    restart(classifier, learnt(classifier), method, vocabulary, 1000 * config.seed)
+    optimizer = torch.optim.AdamW(trainable(classifier), config.rate, weight_decay=config.weight_decay)
+
+    def loss_of(rows: Int64[Tensor, " rows"]) -> Tensor:
+        filled, labels = episode.train[rows]
+        return F.cross_entropy(classifier(filled), labels)
+
     pictures, steps, losses, accuracies = [], [], [], []
     for step in range(config.steps + 1):
         if step % every == 0:
             with torch.no_grad():
                 pictures.append(backbone.words.prompt().detach().clone())
-                losses.append(float(learner.loss(learner.classifier, episode, everything)))
-            accuracies.append(learner.evaluate(episode, task.test)["accuracy"])
+                losses.append(float(loss_of(torch.arange(episode.labels))))
+            accuracies.append(accuracy(classifier, episode.test))
             steps.append(step)
         if step == config.steps:
             break
         for group in optimizer.param_groups:
             group["lr"] = config.rate * schedule((step + 0.5) / config.steps, config.warmup)
-        batch = batch_indices(step, episode.labels, min(config.batch_size, episode.labels), 0)
+        rows = batch_indices(step, episode.labels, min(config.batch_size, episode.labels), 0)
         optimizer.zero_grad()
-        torch.autograd.backward(learner.loss(learner.classifier, episode, batch))
+        torch.autograd.backward(loss_of(rows))
         optimizer.step()
     table = backbone.words.base.weight.detach().clone()
     return PromptPath(

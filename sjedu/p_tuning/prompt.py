@@ -8,13 +8,14 @@ article's way to do both inside the embedding layer (kexue.fm/archives/8295, sec
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from sjedu.checks import check_choice, check_count
 from sjedu.p_tuning.backbone import Backbone
 
 EncoderKind: TypeAlias = Literal["embedding", "lstm", "mlp"]
@@ -57,10 +58,8 @@ class PromptEncoder(nn.Module):
         super().__init__()
         hidden = dim if hidden is None else hidden
         for name, value in {"tokens": tokens, "dim": dim, "hidden": hidden, "layers": layers}.items():
-            if value < 1:
-                raise ValueError(f"{name}: got {value}; expected at least 1")
-        if kind not in ("embedding", "lstm", "mlp"):
-            raise ValueError(f"kind: got {kind!r}; expected 'embedding', 'lstm' or 'mlp'")
+            check_count(name, value)
+        check_choice("kind", kind, get_args(EncoderKind))
         if start is not None and (kind != "embedding" or start.shape != (tokens, dim)):
             raise ValueError(
                 f"start: got the shape {tuple(start.shape)} with kind {kind!r}; expected {(tokens, dim)} with"
@@ -121,7 +120,9 @@ class PromptedEmbedding(nn.Module):
             raise ValueError(f"ids: got {len(ids)}; expected one for each of the {tokens} prompt vectors")
         made = prompt().shape[1]
         if made != width:
-            raise ValueError(f"prompt: makes vectors of {made} numbers; the model's embeddings have {width}")
+            raise ValueError(
+                f"prompt: got vectors of {made} numbers; expected {width}, as in the model's table"
+            )
         self.base, self.prompt = base, prompt
         places = torch.full((max(rows, *(i + 1 for i in ids)),), -1)
         places[list(ids)] = torch.arange(len(ids))
@@ -192,7 +193,7 @@ def insert_prompt(backbone: Backbone, ids: Sequence[int], prompt: PromptEncoder)
         prompt: makes their vectors.
 
     Raises:
-        ValueError: what `PromptedEmbedding` raises.
+        ValueError: as `PromptedEmbedding`.
     """
     base = word_table(backbone)
     prompted = PromptedEmbedding(base, ids, prompt.to(base.weight))
@@ -202,8 +203,8 @@ def insert_prompt(backbone: Backbone, ids: Sequence[int], prompt: PromptEncoder)
 
 def word_table(backbone: Backbone) -> nn.Embedding:
     """Return a model's own table of words, also where a prompt stands in front of it."""
-    found = backbone.words
-    base: nn.Embedding = found.base if isinstance(found, PromptedEmbedding) else found
+    words = backbone.words
+    base: nn.Embedding = words.base if isinstance(words, PromptedEmbedding) else words
     return base
 
 
@@ -230,7 +231,9 @@ def changed(model: nn.Module, before: dict[str, Tensor]) -> list[str]:
     """Return the names of the tensors that differ from a snapshot in any bit."""
     after = model.state_dict()
     if list(after) != list(before):
-        raise ValueError(f"before: has other tensors than the model: {sorted(set(before) ^ set(after))}")
+        raise ValueError(
+            f"before: got other tensors than the model's, {sorted(set(before) ^ set(after))}; expected the same"
+        )
     # Compared as bytes, so that −0 and 0, or two NaNs, are told apart and alike as they should be.
     return [name for name, old in before.items() if not torch.equal(_bits(old), _bits(after[name]))]
 

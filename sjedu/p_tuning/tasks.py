@@ -9,19 +9,21 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
 from jaxtyping import Int64
 from torch import Tensor
 
+from sjedu.checks import check_choice, check_count
 from sjedu.data.text import DOMAINS, HELD_OUT_DOMAIN, TEXT_SETS, load_texts, sample_review, write_review
-from sjedu.p_tuning.template import Kind, Template, Verbalizer, check_labels
+from sjedu.p_tuning.template import Filled, Kind, Template, Verbalizer, Vocabulary, check_labels, plain
 
 Dataset: TypeAlias = Literal["embedded", "reviews", "hotel", "waimai", "shopping", "eprstmt"]
+Place: TypeAlias = Literal["prefix", "suffix", "both"]
 
-DATASETS: tuple[Dataset, ...] = ("embedded", "reviews", "hotel", "waimai", "shopping", "eprstmt")
+DATASETS: tuple[Dataset, ...] = get_args(Dataset)
 
 #: The words in the blank: 不 (not) for a review that is not pleased, 很 (very) for one that is.
 VERBALIZER = Verbalizer(("不", "很"))
@@ -55,7 +57,7 @@ HUMAN: dict[Kind, tuple[Template, ...]] = {
 }
 
 #: Where prompt tokens stand, by name; "both" is the article's picture.
-PLACES: dict[Kind, dict[str, Template]] = {
+PLACES: dict[Kind, dict[Place, Template]] = {
     "mlm": {
         "prefix": Template("{prompt:3}{mask}{prompt:3}{text}"),
         "suffix": Template("{text}{prompt:3}{mask}{prompt:3}"),
@@ -74,7 +76,7 @@ class Labelled:
     """Texts and their classes.
 
     Raises:
-        ValueError: there are not as many labels as texts, or one is out of range.
+        ValueError: the numbers of labels and texts differ, or a label is out of range.
     """
 
     texts: tuple[str, ...]
@@ -82,7 +84,9 @@ class Labelled:
 
     def __post_init__(self) -> None:
         if len(self.texts) != len(self.labels):
-            raise ValueError(f"labels: got {len(self.labels)} for {len(self.texts)} texts")
+            raise ValueError(
+                f"labels: got {len(self.labels)} for {len(self.texts)} texts; expected the same number"
+            )
         check_labels(self.labels, len(VERBALIZER.words))
 
     def __len__(self) -> int:
@@ -92,11 +96,45 @@ class Labelled:
         """Return the first examples.
 
         Raises:
-            ValueError: there are not so many.
+            ValueError: there are fewer.
         """
         if not 1 <= count <= len(self):
             raise ValueError(f"count: got {count}; expected 1 to {len(self)}")
         return Labelled(self.texts[:count], self.labels[:count])
+
+    def read(
+        self, template: Template | None, vocabulary: Vocabulary, max_length: int, kind: Kind = "mlm"
+    ) -> Examples:
+        """Fill the texts into a template, or encode them without one for a dense head.
+
+        Args:
+            template: to fill in; None for none.
+            vocabulary: of the model.
+            max_length: of a filled template, in tokens.
+            kind: of the model, where there is no template to say it.
+        """
+        if template is None:
+            return Examples(plain(self.texts, vocabulary, max_length, kind), self.labels)
+        return Examples(template.fill(self.texts, vocabulary, max_length), self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Texts as a classifier reads them, and their classes."""
+
+    filled: Filled
+    labels: Int64[Tensor, " texts"]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, rows: Int64[Tensor, " chosen"]) -> tuple[Filled, Int64[Tensor, " chosen"]]:
+        """Return some of the texts, and their classes."""
+        return self.filled[rows], self.labels[rows]
+
+    def to(self, device: torch.device | str) -> Examples:
+        """Return the examples on a device."""
+        return Examples(self.filled.to(device), self.labels.to(device))
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,12 +191,11 @@ def load_task(
     """
     if labels < 2 or labels % 2:
         raise ValueError(f"labels: got {labels}; expected an even number, half of it for either class")
-    if draws < 1 or test < 2:
-        raise ValueError(f"draws, test: got {draws} and {test}; expected at least 1 and 2")
+    check_count("draws", draws)
+    check_count("test", test, 2)
+    check_choice("dataset", dataset, DATASETS)
     if dataset == "embedded":
         return _embedded(labels, draws, seed, domain, test, validation_as_test)
-    if dataset not in DATASETS:
-        raise ValueError(f"dataset: got {dataset!r}; expected one of {', '.join(DATASETS)}")
     return _published(dataset, labels, draws, seed, test, validation_as_test)
 
 
@@ -168,8 +205,7 @@ def embedded_reviews(count: int, seed: str, domain: str = HELD_OUT_DOMAIN) -> La
     Raises:
         ValueError: there is no such domain.
     """
-    if domain not in DOMAINS:
-        raise ValueError(f"domain: got {domain!r}; expected one of {', '.join(DOMAINS)}")
+    check_choice("domain", domain, DOMAINS)
     rng = random.Random(f"{domain} {seed}")
     labels = [number % 2 for number in range(count)]
     reviews = [sample_review(rng, domain=domain, label=bool(label), verdict_rate=0.0) for label in labels]

@@ -15,12 +15,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
+from sjedu.checks import check_choice
 from sjedu.roformer import Tokenizer
 
 Kind: TypeAlias = Literal["mlm", "lm"]
@@ -73,8 +74,8 @@ class Vocabulary:
         encode, lookup, token_of, size = _reader(tokenizer)
 
         def first(*names: str | None) -> int | None:
-            found = (lookup(name) for name in names if name)
-            return next((token for token in found if token is not None), None)
+            tokens = (lookup(name) for name in names if name)
+            return next((token for token in tokens if token is not None), None)
 
         def special(name: str) -> str | None:
             value = getattr(tokenizer, f"{name}_token", None)
@@ -85,7 +86,7 @@ class Vocabulary:
         pad = first(special("pad"), "[PAD]")
         if begin is None or end is None:
             raise TypeError(
-                f"tokenizer: {type(tokenizer).__name__} has no token to begin or to end a text with"
+                f"tokenizer: got {type(tokenizer).__name__}; expected tokens to begin and to end a text with"
             )
         unused = [lookup(f"[unused{n}]") for n in range(1, prompts + 1)]
         known = [token for token in unused if token is not None]
@@ -107,7 +108,7 @@ class Vocabulary:
         ids = self.encode(word)
         if len(ids) != 1 or self.token_of(ids[0]).lower() in ("[unk]", "<unk>"):
             tokens = ", ".join(map(self.token_of, ids)) or "none"
-            raise ValueError(f"word: {word!r} is not one token of the vocabulary (its tokens: {tokens})")
+            raise ValueError(f"word: got {word!r}, whose tokens are {tokens}; expected one of the vocabulary")
         return ids[0]
 
     def word_ids(self) -> list[int]:
@@ -115,7 +116,7 @@ class Vocabulary:
         return [token for token in range(self.size) if not self.token_of(token).startswith(("[", "<", "##"))]
 
     def describe(self, ids: Sequence[int]) -> list[str]:
-        """Return tokens as a reader wants to see them: prompt tokens as [P1], [P2], ..."""
+        """Return tokens for people to read: prompt tokens as [P1], [P2], ..."""
         numbers = {token: f"[P{n}]" for n, token in enumerate(self.prompts, start=1)}
         return [numbers[token] if token in numbers else self.token_of(token) for token in map(int, ids)]
 
@@ -200,21 +201,20 @@ class Template:
     kind: Kind = "mlm"
 
     def __post_init__(self) -> None:
-        if self.kind not in ("mlm", "lm"):
-            raise ValueError(f"kind: got {self.kind!r}; expected 'mlm' or 'lm'")
+        check_choice("kind", self.kind, get_args(Kind))
         slots = [match.group(1) for match in _SLOT.finditer(self.pattern)]
         for name in ("text", "mask"):
             if slots.count(name) != 1:
                 raise ValueError(
-                    f"pattern: {self.pattern!r} has {{{name}}} {slots.count(name)} times; expected once"
+                    f"pattern: got {self.pattern!r} with {{{name}}} {slots.count(name)} times; expected it once"
                 )
         if left := re.findall(r"\{[^}]*\}?|\}", _SLOT.sub("", self.pattern)):
             raise ValueError(
-                f"pattern: {self.pattern!r} has {left[0]!r}; expected {{text}}, {{mask}} or {{prompt:n}}"
+                f"pattern: got {self.pattern!r} with {left[0]!r}; expected {{text}}, {{mask}} or {{prompt:n}}"
             )
         if self.kind == "lm" and not self.pattern.endswith("{mask}"):
             raise ValueError(
-                f"pattern: {self.pattern!r} must end with {{mask}}, which a causal model predicts"
+                f"pattern: got {self.pattern!r}; expected {{mask}} at its end, where a causal model predicts"
             )
 
     @property
@@ -240,8 +240,8 @@ class Template:
         room = max_length - len(before) - len(after)
         if room < 1:
             raise ValueError(
-                f"max_length: {max_length} tokens leave no room for text beside the {len(before) + len(after)}"
-                f" of the template {self.pattern!r}"
+                f"max_length: got {max_length}; expected more than the {len(before) + len(after)} tokens of the"
+                f" template {self.pattern!r}"
             )
         return _padded(
             [(before, ids[:room], after) for ids in _encoded(texts, vocabulary)],
@@ -253,8 +253,8 @@ class Template:
         """The tokens before and after the text."""
         if self.prompt_tokens > len(vocabulary.prompts):
             raise ValueError(
-                f"pattern: {self.pattern!r} has {self.prompt_tokens} prompt tokens;"
-                f" the vocabulary provides {len(vocabulary.prompts)}"
+                f"pattern: got {self.pattern!r} with {self.prompt_tokens} prompt tokens; expected at most"
+                f" {len(vocabulary.prompts)}, as many as the vocabulary provides"
             )
         prompts = iter(vocabulary.prompts)
         before, after = [vocabulary.begin], list[int]()
@@ -268,7 +268,9 @@ class Template:
                 part += [next(prompts) for _ in range(int(match.group(2) or 1))]
             elif self.kind == "mlm":
                 if vocabulary.mask is None:
-                    raise ValueError("vocabulary: has no [MASK] token, which a template of kind 'mlm' needs")
+                    raise ValueError(
+                        "vocabulary: got none with [MASK]; expected it for a template of kind 'mlm'"
+                    )
                 part.append(vocabulary.mask)
         part += vocabulary.encode(self.pattern[place:])
         return before, after if self.kind == "lm" else [*after, vocabulary.end]
@@ -306,7 +308,7 @@ def _encoded(texts: Sequence[str], vocabulary: Vocabulary) -> list[list[int]]:
     encoded = [vocabulary.encode(text) for text in texts]
     for number, ids in enumerate(encoded):
         if not ids:
-            raise ValueError(f"texts: number {number}, {texts[number]!r}, is empty")
+            raise ValueError(f"texts: got {texts[number]!r} as number {number}; expected at least one token")
     return encoded
 
 
@@ -361,7 +363,7 @@ class Verbalizer:
 
 
 def check_labels(labels: Int64[Tensor, " batch"], classes: int) -> None:
-    """Refuse labels that are none.
+    """Refuse labels that name no class.
 
     Raises:
         ValueError: a label is not in 0 ... classes − 1; names it.

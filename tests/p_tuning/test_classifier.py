@@ -160,5 +160,5 @@ def test_adapters_begin_as_nothing_and_are_all_that_is_learnt(name):
 
 
 def test_an_adapter_without_width_is_refused():
-    with pytest.raises(ValueError, match="got 8 and 0"):
+    with pytest.raises(ValueError, match="width: got 0"):
         Adapter(8, 0)

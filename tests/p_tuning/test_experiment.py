@@ -6,13 +6,25 @@ import pytest
 import torch
 from interrupted import assert_resumes
 from tiny import READER, TOKENIZER, small
+from unchecked import unchecked
 
 from sjedu.data.text import parse_review
 from sjedu.p_tuning import experiment
 from sjedu.p_tuning.backbone import Backbone
-from sjedu.p_tuning.experiment import METHODS, PRESETS, Config, Learner, schedule, train
-from sjedu.p_tuning.prompt import changed, snapshot
-from sjedu.p_tuning.tasks import DATASETS, HUMAN, PLACES, VERBALIZER, Labelled, embedded_reviews, load_task
+from sjedu.p_tuning.classifier import auxiliary
+from sjedu.p_tuning.experiment import PRESETS, Config, correct, plan, schedule, templates, train
+from sjedu.p_tuning.methods import METHODS, build_classifier, learnt, restart
+from sjedu.p_tuning.prompt import changed, snapshot, trainable
+from sjedu.p_tuning.tasks import (
+    DATASETS,
+    HUMAN,
+    PLACES,
+    VERBALIZER,
+    Examples,
+    Labelled,
+    embedded_reviews,
+    load_task,
+)
 from sjedu.p_tuning.template import Vocabulary
 
 TINY = dataclasses.replace(PRESETS["quick"], labels=(4, 8), draws=2, test=20, steps=3)
@@ -65,7 +77,7 @@ def test_the_words_of_the_templates_are_tokens_of_every_vocabulary():
 def test_bad_tasks_are_named():
     with pytest.raises(ValueError, match="labels: got 3"):
         load_task("embedded", 3, 1)
-    with pytest.raises(ValueError, match="draws, test: got 0"):
+    with pytest.raises(ValueError, match="draws: got 0"):
         load_task("embedded", 4, 0)
     with pytest.raises(ValueError, match="domain: got 'car'"):
         load_task("embedded", 4, 1, domain="car")
@@ -115,30 +127,37 @@ def test_a_set_that_is_not_there_says_how_to_get_it(tmp_path, monkeypatch):
 @pytest.mark.parametrize("objective", ["mlm", "causal"])
 def test_every_method_trains_what_it_should_and_nothing_else(method, objective):
     config = dataclasses.replace(TINY, method=method, objective=objective, labels=(4,), draws=1)
-    learner = Learner(config, *experiment.load_model(config))
-    task = load_task("embedded", 4, 1, test=20)
-    (episode,) = learner.episodes(task) or [None]
-    before = snapshot(learner.classifier)
-    if episode is None:
-        assert METHODS[method].learns == "nothing"
-        assert learner.learnt()[0].shape == (1,)
+    classifier, vocabulary, (episode,) = begin(config, load_task("embedded", 4, 1, test=20))
+    before, pretrained = snapshot(classifier), learnt(classifier)
+    if METHODS[method].learns == "nothing":
+        assert not trainable(classifier)
         return
-    learner.restart(0)
-    optimizer = torch.optim.AdamW(learner.learnt(), 0.01, weight_decay=0.1)
+    restart(classifier, pretrained, METHODS[method], vocabulary, 0)
+    optimizer = torch.optim.AdamW(trainable(classifier), 0.01, weight_decay=0.1)
     for _ in range(3):
         optimizer.zero_grad()
-        learner.loss(learner.classifier, episode, torch.arange(4)).backward()
+        filled, labels = episode.train[torch.arange(4)]
+        scores, further = classifier(filled), 0.0
+        if METHODS[method].auxiliary:
+            scores, further = classifier(filled, *auxiliary(filled, config.kind, vocabulary.mask, 0.15))
+        (torch.nn.functional.cross_entropy(scores, labels) + further).backward()
         optimizer.step()
-    touched = changed(learner.classifier, before)
+    touched = changed(classifier, before)
     part = {"head": "head.", "prompt": ".prompt.", "adapters": ".adapter."}.get(METHODS[method].learns)
     assert touched
     if part is None:
         assert len(touched) > 10
     else:
         assert all(part in name for name in touched), touched
-    learner.restart(0)
+    restart(classifier, pretrained, METHODS[method], vocabulary, 0)
     fresh = ("head.", ".prompt.")
-    assert all(any(part in name for part in fresh) for name in changed(learner.classifier, before))
+    assert all(any(part in name for part in fresh) for name in changed(classifier, before))
+
+
+def begin(config, task):
+    backbone, vocabulary = experiment.load_model(config)
+    classifier = build_classifier(METHODS[config.method], backbone, vocabulary, templates(config)[0])
+    return classifier, vocabulary, plan(config, task, classifier, vocabulary)
 
 
 @pytest.mark.parametrize("method", ["zero_shot", "pet", "p_tuning_lstm", "p_tuning_auxiliary"])
@@ -156,10 +175,12 @@ def test_a_record_has_every_draw_of_every_number_of_labels(method):
 
 def test_a_template_is_chosen_by_validation_texts_before_training():
     config = dataclasses.replace(TINY, method="pet")
-    learner = Learner(config, *experiment.load_model(config))
     task = load_task("embedded", 8, 2, test=20)
-    for episode in learner.episodes(task):
-        hits = [learner._correct(episode.draw.validation, t).sum() for t in HUMAN["mlm"]]
+    classifier, vocabulary, episodes = begin(config, task)
+    draws = [draw.first(labels) for labels in config.labels for draw in task.draws]
+    for episode, draw in zip(episodes, draws, strict=True):
+        filled = [draw.validation.read(t, vocabulary, config.max_length) for t in HUMAN["mlm"]]
+        hits = [correct(classifier, examples).sum() for examples in filled]
         assert episode.template == HUMAN["mlm"][hits.index(max(hits))]
 
 
@@ -173,7 +194,7 @@ def test_a_draw_does_not_depend_on_those_before_it():
 
 def test_a_run_that_is_resumed_within_a_draw_ends_alike(tmp_path):
     config = dataclasses.replace(TINY, method="p_tuning_auxiliary")
-    assert_resumes(train, config, tmp_path, Learner, "loss", 2 * config.steps + 3)
+    assert_resumes(train, config, tmp_path, Examples, "__getitem__", 2 * config.steps + 3)
 
 
 def test_fine_tuning_learns_what_a_bag_of_characters_can_tell():
@@ -220,13 +241,18 @@ def test_names_tell_runs_apart():
     [
         ({"method": "magic"}, "method: got 'magic'"),
         ({"place": "middle"}, "place: got 'middle'"),
-        ({"labels": (4, 5)}, r"labels: got \(4, 5\)"),
+        ({"evaluate": "validtion"}, "evaluate: got 'validtion'"),
+        ({"labels": (4, 5)}, r"labels\[1\]: got 5; expected at least 2 and a multiple of 2"),
         ({"labels": ()}, r"labels: got \(\)"),
+        ({"warmup": 1.0}, r"warmup: got 1\.0"),
+        ({"steps": 0}, "steps: got 0"),
     ],
 )
 def test_bad_configs_are_named(change, names):
-    with pytest.raises(ValueError, match=names):
-        dataclasses.replace(TINY, **change)
+    with unchecked("sjedu.p_tuning.experiment") as module:
+        config = dataclasses.replace(module.PRESETS["quick"], **change)
+        with pytest.raises(ValueError, match=f"config.{names}"):
+            module.train(config, progress=False)
 
 
 def test_a_model_that_is_not_there_says_what_was_looked_for():
