@@ -35,9 +35,11 @@ lint: .venv/test.done
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m sjedu.course.notebooks --check
+	$(BIN)/python -m sjedu claims --check
 
 lessons: .venv/test.done
 	$(BIN)/python -m sjedu.course.notebooks $(NOTEBOOKS)
+	$(BIN)/python -m sjedu claims
 
 bench: .venv/test.done
 	for topic in $(TOPICS); do $(BIN)/python benchmarks/$$topic.py || exit 1; done

@@ -1,4 +1,4 @@
-"""Make the notebooks what they should be: generated cells, outputs, stored form, claims, README.
+"""Make the notebooks what they should be: generated cells, outputs, stored form, and the README's picture and badges.
 
 ``make lessons`` is ``python -m sjedu.course.notebooks``: it runs the notebooks in place. With ``--check`` it
 runs nothing and changes nothing, and says which file ``make lessons`` would write differently.
@@ -20,7 +20,7 @@ from nbformat import NotebookNode
 
 from sjedu.course.lessons import LESSONS
 from sjedu.course.normalise import dumps, normalise
-from sjedu.course.readme import PICTURE, claims_path, claims_text, picture, stored_claims, woven_readme
+from sjedu.course.readme import PICTURE, picture, woven_readme
 from sjedu.course.repository import ROOT, Repository
 from sjedu.course.weave import weave
 
@@ -91,7 +91,7 @@ def products(root: Path = ROOT) -> Iterator[tuple[Path, bytes]]:
     """Yield each file that is made from the notebooks and the package, with the content it should have.
 
     Raises:
-        ValueError: if a notebook, its claims or the README's markers are not as they should be.
+        ValueError: if a notebook or the README's markers are not as they should be.
     """
     for path in sorted((root / "notebooks").glob("*.ipynb")):
         yield path, dumps(prepared(path, root)).encode()
@@ -99,18 +99,15 @@ def products(root: Path = ROOT) -> Iterator[tuple[Path, bytes]]:
 
 
 def summaries(root: Path) -> Iterator[tuple[Path, bytes]]:
-    """Yield the files made from the outputs of the notebooks: each lesson's claims, the README and its picture.
+    """Yield the files made besides the notebooks: the README, and its picture from the outputs of a lesson.
 
     Raises:
-        ValueError: if a lesson's notebook shows no complete claim sheet, or the README has no markers.
+        ValueError: if the README has no markers.
     """
     for lesson in LESSONS:
         path = root / lesson.notebook
-        if path.is_file():
-            notebook = read(path)
-            yield root / claims_path(lesson), claims_text(stored_claims(notebook, lesson)).encode()
-            if (content := picture(notebook)) is not None:
-                yield root / PICTURE, content
+        if path.is_file() and (content := picture(read(path))) is not None:
+            yield root / PICTURE, content
     yield root / "README.md", woven_readme(root, Repository.of(root)).encode()
 
 

@@ -176,16 +176,18 @@ def told(differences: Mapping[str, Difference]) -> str:
 
     Means minus means with their intervals; p is that after Holm where there are several.
     """
-    return "; ".join(f"{name} {_told(differences[name], p)}" for name, p in family(differences).items())
+    holm = " (Holm)" if len(differences) > 1 else ""
+    adjusted = family(differences)
+    return "; ".join(f"{name} {_told(each, _p(adjusted[name]) + holm)}" for name, each in differences.items())
 
 
-def _told(difference: Difference, p: float) -> str:
+def _told(difference: Difference, p: str) -> str:
     half = difference.estimate - difference.low
     decimals = max(0, -math.floor(math.log10(half / 3))) if half else 3
     ends = [f"{end:.{decimals}f}" if math.isfinite(end) else "∞" for end in (difference.low, difference.high)]
     level = "" if difference.level == 1 - ALPHA else f" ({difference.level:.0%} interval)"
     n = " and ".join(map(str, difference.n))
-    text = f"{difference.estimate:+.{decimals}f} [{', '.join(ends)}]{level}, {_p(p)}, df {difference.df:.1f}, n = {n}"
+    text = f"{difference.estimate:+.{decimals}f} [{', '.join(ends)}]{level}, {p}, df {difference.df:.1f}, n = {n}"
     return text.replace("-", "−")
 
 

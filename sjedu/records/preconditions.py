@@ -127,7 +127,7 @@ def converged(runs: Iterable[Record], curve: str, share: float = 0.05) -> Precon
     )
 
 
-def seeds_needed(seconds: float) -> int:
+def seeds_needed(seconds: int | float) -> int:
     """Return how many seeds a run of that length must have: 10 under a minute, 5 under ten minutes, else 3."""
     return 10 if seconds < 60 else 5 if seconds < 600 else 3
 
@@ -152,7 +152,7 @@ def enough_seeds(runs: Iterable[Record]) -> Precondition:
     return enough_draws(*min(counts, key=lambda each: each[0] - seeds_needed(each[1])))
 
 
-def enough_draws(count: int, seconds: float, what: str = "seeds") -> Precondition:
+def enough_draws(count: int, seconds: int | float, what: str = "seeds") -> Precondition:
     """As `enough_seeds`, where a record holds many draws: so many, and one takes so many seconds."""
     needed = seeds_needed(seconds)
     return Precondition(
@@ -183,5 +183,5 @@ def same_setting(met: bool, sentence: str) -> Precondition:
     return Precondition(met, sentence)
 
 
-def _duration(seconds: float) -> str:
+def _duration(seconds: int | float) -> str:
     return f"{about(seconds)} seconds" if seconds < 60 else f"{about(seconds / 60)} minutes"

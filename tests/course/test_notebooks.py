@@ -5,12 +5,11 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from sjedu.course import notebooks
 from sjedu.course.lessons import lesson
 from sjedu.course.notebooks import execute, main, prepared
-from sjedu.records.old_claims import Claim, ClaimSheet, Verdict
 
 KINDS = ["header", "setup", "exercise:1.task", "exercise:1.stub", "exercise:1.check", "closing"]
 
@@ -32,25 +31,16 @@ def root(tmp_path: Path, room: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     start = new_notebook(cells=[generated("setup"), new_markdown_cell("welcome")])
     nbformat.write(start, root / "notebooks" / "00_start_here.ipynb")
-    lesson_cells = [*map(generated, KINDS), new_code_cell("sheet", id="claims")]
-    nbformat.write(new_notebook(cells=lesson_cells), root / lesson(room).notebook)
+    nbformat.write(new_notebook(cells=[*map(generated, KINDS)]), root / lesson(room).notebook)
     monkeypatch.setattr(notebooks, "execute", play)
     return root
 
 
 def play(notebook, folder):
-    """Stand in for the kernel: number the cells and show a measured claim."""
-    sheet = ClaimSheet(
-        "dirac_smoothing", [Claim("C1", "smooth", "article", "a rule", lambda v: v["verdict"])]
-    )
-    sheet.measure("C1", text="1e-3", verdict=Verdict.REPRODUCED)
+    """Stand in for the kernel: number the cells."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for count, cell in enumerate(code, start=1):
         cell.execution_count = count
-        if cell.id == "claims":
-            cell.outputs = [
-                new_output("execute_result", data=sheet._repr_mimebundle_(), execution_count=count)
-            ]
     return notebook
 
 
@@ -62,14 +52,14 @@ def edit(path: Path, change) -> None:
 
 def test_check_finds_what_was_never_made(root, capsys):
     assert main(["--check"], root) == 1
-    assert "05_dirac_smoothing.ipynb shows no claim sheet" in capsys.readouterr().err
+    stale = [line.partition(" is not what")[0] for line in capsys.readouterr().err.splitlines()]
+    assert stale == ["notebooks/00_start_here.ipynb", "notebooks/05_dirac_smoothing.ipynb", "README.md"]
 
 
 def test_make_then_check_is_clean(root, room, capsys):
     assert main([], root) == 0
     assert main(["--check"], root) == 0
-    assert "1 reproduced" in (root / "README.md").read_text("utf-8")
-    assert '"measured": "1e-3"' in (root / "sjedu" / room / "claims.json").read_text("utf-8")
+    assert "github/owner/name" in (root / "README.md").read_text("utf-8")
     start = nbformat.read(root / "notebooks" / "00_start_here.ipynb", as_version=4)
     assert start.cells[0].source.endswith("here = setup()\nhere")
     assert start.cells[0].execution_count == 1
@@ -113,13 +103,12 @@ def test_check_names_a_stale_notebook_and_leaves_it(root, room, capsys, change):
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["README.md", "sjedu/dirac_smoothing/claims.json"])
-def test_check_names_a_stale_product(root, capsys, name):
+def test_check_names_a_stale_readme(root, capsys):
     main([], root)
-    path = root / name
-    path.write_text(path.read_text("utf-8").replace("1 reproduced", "9 reproduced").replace("1e-3", "1e-9"))
+    path = root / "README.md"
+    path.write_text(path.read_text("utf-8").replace("owner/name", "somebody/else"))
     assert main(["--check"], root) == 1
-    assert f"{name} is not what the package makes it" in capsys.readouterr().err
+    assert "README.md is not what the package makes it" in capsys.readouterr().err
 
 
 def test_moving_the_repository_leaves_everything_as_the_package_makes_it(root, capsys):
