@@ -3,14 +3,14 @@
 Each contestant rotates q and k of shape (8, 8, tokens, 64) by the same angles, from a table that it was given
 beforehand. A *copy* of q and k reads and writes the same bytes and computes nothing: no way to rotate, out of
 place, can be faster than memory, so "x copy" is the distance to the limit. Ratios to ours compare like with
-like: neighbours paired, or halves.
+like: neighbours paired, or halves. Ours are two: the plain lines, and `sjedu.rope_2d.fast`.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ import tyro
 from harness import RESULTS, Times, keep_freed_memory, provenance, write
 from torch import Tensor
 
-from sjedu.rope_2d import apply_rotary, axial_frequencies, grid_positions, rope_matrix, rotation_table
+from sjedu.rope_2d import apply_rotary, axial_frequencies, fast, grid_positions, rope_matrix, rotation_table
+from sjedu.rope_2d.rotary import join_pairs, split_pairs
 
 OURS = {"interleaved": "sjedu", "half": "sjedu, half"}
 COPY = "copy"
@@ -86,33 +87,23 @@ class Row:
 # ---------------------------------------------------------------- the contestants
 
 
-def contestants(grid: tuple[int, int], head_dim: int, dtype: torch.dtype, mode: str) -> list[Contestant]:
-    """Return ours, the peers that are installed, and two ways by hand."""
+def contestants(grid: tuple[int, int], head_dim: int, dtype: torch.dtype) -> list[Contestant]:
+    """Return ours, the peers that are installed, and the dense matrices."""
     positions, frequencies = grid_positions(*grid), axial_frequencies(head_dim)
     cos, sin = rotation_table(positions, frequencies)
     matrices = torch.stack([torch.from_numpy(rope_matrix(p, frequencies.numpy())) for p in positions.numpy()])
-    complex_table = torch.complex(cos, sin)
-    ours = (complex_table,) if mode == "eager" else (cos, sin)
     return [
         Contestant(COPY, "", lambda x: x.clone()),
-        Contestant(OURS["interleaved"], "interleaved", apply_rotary, ours),
-        Contestant("complex product", "interleaved", complex_product, (complex_table,)),
+        Contestant(OURS["interleaved"], "interleaved", apply_rotary, (cos, sin)),
+        Contestant("sjedu, fast", "interleaved", fast.apply_rotary, (cos, sin)),
         Contestant("dense matrix", "interleaved", dense_product, (matrices.float(),)),
         *timm_contestants("interleaved", cos, sin),
         *lucidrains_contestants(grid, head_dim),
-        Contestant(OURS["half"], "half", rotate_half_pairs, (cos, sin)),
+        Contestant(OURS["half"], "half", partial(apply_rotary, pairing="half"), (cos, sin)),
+        Contestant("sjedu, half, fast", "half", partial(fast.apply_rotary, pairing="half"), (cos, sin)),
         *timm_contestants("half", cos, sin),
         *transformers_contestants(cos.to(dtype), sin.to(dtype)),
     ]
-
-
-def rotate_half_pairs(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    return apply_rotary(x, cos, sin, pairing="half")
-
-
-def complex_product(x: Tensor, table: Tensor) -> Tensor:
-    z = torch.view_as_complex(x.float().reshape(*x.shape[:-1], -1, 2))
-    return torch.view_as_real(z * table).flatten(-2).type_as(x)
 
 
 def dense_product(x: Tensor, matrices: Tensor) -> Tensor:
@@ -172,7 +163,7 @@ def measure(settings: Settings, grid: tuple[int, int], dtype: str, mode: str, th
     shape = (2, settings.batch, settings.heads, grid[0] * grid[1], settings.head_dim)
     generator = torch.Generator().manual_seed(0)
     q, k = torch.randn(shape, generator=generator).to(DTYPES[dtype])
-    entries = contestants(grid, settings.head_dim, DTYPES[dtype], mode)
+    entries = contestants(grid, settings.head_dim, DTYPES[dtype])
     steps = [pair_of(c, q, k, mode) for c in entries]
     rows = [
         Row(
@@ -222,9 +213,7 @@ def pair_of(c: Contestant, q: Tensor, k: Tensor, mode: str) -> tuple[Callable[[]
         return q.clone(), k.clone(), upstream[0].clone(), upstream[1].clone()
 
     second = copies if c.name == COPY else forward_backward
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "does not support code generation for complex operators"
-        forward(), second()
+    forward(), second()
     return forward, second
 
 
@@ -233,12 +222,8 @@ def error(c: Contestant, grid: tuple[int, int], x: Tensor) -> float:
     if c.name == COPY:
         return 0.0
     cos, sin = rotation_table(grid_positions(*grid), axial_frequencies(x.shape[-1]), torch.float64)
-    a, b = (x[..., 0::2], x[..., 1::2]) if c.pairing == "interleaved" else x.chunk(2, dim=-1)
-    a, b = a.double(), b.double()
-    turned = a * cos - b * sin, a * sin + b * cos
-    exact = (
-        torch.stack(turned, dim=-1).flatten(-2) if c.pairing == "interleaved" else torch.cat(turned, dim=-1)
-    )
+    a, b = split_pairs(x.double(), c.pairing)
+    exact = join_pairs(a * cos - b * sin, a * sin + b * cos, c.pairing)
     return (c.rotate(x, *c.table).double() - exact).abs().max().item()
 
 

@@ -21,7 +21,9 @@ def test_rope_2d_measures_every_contestant(tmp_path):
     assert {row["dtype"] for row in rows} == {"float32", "bfloat16"}
     for dtype, error in (("float32", 1e-5), ("bfloat16", 0.1)):
         measured = {row["name"]: row for row in rows if row["dtype"] == dtype}
-        assert {"copy", "sjedu", "sjedu, half", "complex product", "dense matrix"} <= set(measured)
+        assert {"copy", "sjedu", "sjedu, fast", "sjedu, half", "sjedu, half, fast", "dense matrix"} <= set(
+            measured
+        )
         for name, row in measured.items():
             assert f"{name} " in done.stdout
             # A contestant that rotates by other angles, or pairs other numbers, is off by more than 1.

@@ -1,8 +1,12 @@
 """RoPE for positions in the plane, as PyTorch code to import into a project of one's own.
 
-A vector of ``head_dim`` numbers is ``head_dim / 2`` pairs, and pair k of the token at ``p = (row, column)``
-is turned by the angle ``ω_k·p``. So a list of frequencies ``ω_k`` is what tells one 2-D RoPE from another
-(`sjedu.rope_2d.theory.joint_blocks` shows why)::
+A vector of ``head_dim`` numbers is ``head_dim / 2`` pairs, and pair k of the token at ``p = (row, column)`` is
+turned by the angle ``ω_k·p``::
+
+    (a, b)  ->  (a cos ω_k·p - b sin ω_k·p,  a sin ω_k·p + b cos ω_k·p)
+
+So a list of frequencies ``ω_k`` is what tells one 2-D RoPE from another (`sjedu.rope_2d.theory.joint_blocks`
+shows why)::
 
     positions = grid_positions(14, 14)                              # (196, 2)
     cos, sin = rotation_table(positions, axial_frequencies(64))     # (196, 32) each
@@ -16,23 +20,96 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor, nn
 
-from sjedu.rope_2d.kernels import rotate, rotate_complex
+from sjedu.checks import check_choice, check_count, check_positive
 
 Number: TypeAlias = int | float
 Layout: TypeAlias = Literal["axial", "mixed"]
 Pairing: TypeAlias = Literal["interleaved", "half"]
 
+#: Cosines and sines, which broadcast over (batch, heads, tokens, pairs).
+Table: TypeAlias = tuple[Float[Tensor, "*heads positions pairs"], Float[Tensor, "*heads positions pairs"]]
+
 WIDE = (torch.float32, torch.float64)
-COMPLEX = (torch.complex64, torch.complex128)
 
 #: Heo et al.: a grid is shorter than a text, so the bases are smaller than RoFormer's 10000.
 DEFAULT_BASE: dict[str, float] = {"axial": 100.0, "mixed": 10.0}
+
+
+# ---------------------------------------------------------------- rotation
+
+
+def apply_rotary(
+    x: Float[Tensor, "*batch tokens head_dim"],
+    cos: Tensor,
+    sin: Tensor,
+    *,
+    pairing: Pairing = "interleaved",
+    prefix_tokens: int = 0,
+) -> Float[Tensor, "*batch tokens head_dim"]:
+    """Turn each pair ``(a, b)`` of coordinates by its angle: ``(a cos - b sin, a sin + b cos)``.
+
+    ``pairing`` says which coordinates make pair k: 2k and 2k+1 ("interleaved", as in the article), or k and
+    k + head_dim/2 ("half", as in LLaMA). The first ``prefix_tokens`` tokens (class token, registers) have no
+    place in the plane and are returned as they are. Half precision is rotated in float32 and rounded once.
+
+    `sjedu.rope_2d.fast` has the same function for large bf16 tensors on a CPU.
+
+    Args:
+        x: (..., tokens, head_dim), floating point.
+        cos: broadcasts to (..., tokens - prefix_tokens, head_dim/2); float32 or float64.
+        sin: as cos.
+        pairing: "interleaved" or "half"; the same for queries and keys.
+        prefix_tokens: how many tokens at the front stay unrotated.
+
+    Returns:
+        The rotated tensor, with the shape and dtype of x.
+
+    Raises:
+        TypeError: x is not floating point, or the table is not float32/64.
+        ValueError: the shapes or devices do not fit, or pairing is unknown.
+    """
+    check_rotation(x, cos, sin, pairing, prefix_tokens)
+    wide = x.dtype if x.dtype in WIDE else cos.dtype
+    tokens, cos, sin = x[..., prefix_tokens:, :].to(wide), cos.to(wide), sin.to(wide)
+    if pairing == "interleaved" and not torch.compiler.is_compiling():
+        # Neighbours are a complex number as they lie in memory, and the formula is one product,
+        # (a + ib)(cos + i sin): many times as fast as to pick every second number. A compiler fuses the
+        # formula with what stands around it, and knows real numbers only.
+        turned = torch.view_as_real(_as_complex(tokens) * torch.complex(cos, sin)).flatten(-2).to(x.dtype)
+    else:
+        a, b = split_pairs(tokens, pairing)
+        # Rounded before they are joined, or the compiler joins them in a wide buffer and rounds that.
+        turned = join_pairs((a * cos - b * sin).to(x.dtype), (a * sin + b * cos).to(x.dtype), pairing)
+    return torch.cat([x[..., :prefix_tokens, :], turned], dim=-2) if prefix_tokens else turned
+
+
+def split_pairs(x: Tensor, pairing: Pairing) -> tuple[Tensor, Tensor]:
+    """Return the first numbers of all pairs and the second ones, (..., pairs) each."""
+    if pairing == "interleaved":
+        return x[..., 0::2], x[..., 1::2]
+    first, second = x.chunk(2, dim=-1)
+    return first, second
+
+
+def join_pairs(first: Tensor, second: Tensor, pairing: Pairing) -> Tensor:
+    """Return the vectors of which `split_pairs` gives these, (..., head_dim)."""
+    if pairing == "interleaved":
+        return torch.stack([first, second], dim=-1).flatten(-2)
+    return torch.cat([first, second], dim=-1)
+
+
+def _as_complex(x: Tensor) -> Tensor:
+    """Read neighbours as complex numbers; where they cannot be read as they lie, read a copy."""
+    *strides, last = x.stride()
+    readable = last == 1 and not any(step % 2 for step in (*strides, x.storage_offset()))
+    x = x if readable else x.clone(memory_format=torch.contiguous_format)
+    return torch.view_as_complex(x.view(*x.shape[:-1], x.shape[-1] // 2, 2))
 
 
 # ---------------------------------------------------------------- frequencies
@@ -42,10 +119,6 @@ def axial_frequencies(head_dim: int, base: Number = 100.0) -> Float64[Tensor, "p
     """Return the article's frequencies: ``(θ_j, 0)`` for half of the pairs, then ``(0, θ_j)`` for the others.
 
     ``θ_j = base^(-4j/head_dim)`` for j = 0 .. head_dim/4 - 1, in radians per unit of position.
-
-    Raises:
-        TypeError: head_dim is not an int.
-        ValueError: head_dim is not a positive multiple of 4, or base is not a positive number.
     """
     theta = _magnitudes(head_dim, base, multiple=4)
     zero = torch.zeros_like(theta)
@@ -59,13 +132,9 @@ def mixed_frequencies(
 
     The angle is uniform on [0, 2π). A head_dim that is not a multiple of 4 has one pair more along the first
     direction. Source: Heo et al., arXiv 2403.13298.
-
-    Raises:
-        TypeError: head_dim or heads is not an int.
-        ValueError: head_dim is odd or less than 4, heads is not positive, or base is not a positive number.
     """
     theta = _magnitudes(head_dim, base, multiple=2)
-    _check_int("heads", heads, minimum=1)
+    check_count("heads", heads)
     pairs = head_dim // 2
     turn = torch.rand(heads, 1, dtype=torch.float64, device="cpu", generator=generator) * (2 * math.pi)
     quarter = torch.zeros(pairs, dtype=torch.float64, device="cpu")
@@ -79,14 +148,10 @@ def flattened_frequencies(head_dim: int, width: Number, base: Number = 100.0) ->
 
     ``θ_k = base^(-2k/head_dim)``. All frequencies lie on one line, so the offsets (1, -width) and (0, 0) are
     the same to it: the article's reason for a RoPE in two dimensions.
-
-    Raises:
-        TypeError: head_dim is not an int.
-        ValueError: head_dim is odd or less than 4, width or base is not a positive number.
     """
-    _check_int("head_dim", head_dim, minimum=4, multiple=2)
-    _check_positive("base", base)
-    _check_positive("width", width)
+    check_head_dim(head_dim, multiple=2)
+    check_positive("base", base)
+    check_positive("width", width)
     theta = base ** (-torch.arange(0, head_dim, 2, dtype=torch.float64, device="cpu") / head_dim)
     return torch.stack([theta * width, theta], dim=-1)
 
@@ -107,16 +172,17 @@ def grid_positions(
     On devices without float64 (Apple's "mps") they are float32.
 
     Raises:
-        TypeError: height or width is not an int.
-        ValueError: height or width is not positive, or spacing or origin is not finite.
+        ValueError: spacing or origin is not finite.
     """
-    _check_int("height", height, minimum=1)
-    _check_int("width", width, minimum=1)
-    steps = _finite_pair("spacing", spacing if isinstance(spacing, tuple) else (spacing, spacing))
-    start = _finite_pair("origin", origin)
+    check_count("height", height)
+    check_count("width", width)
+    spacing = spacing if isinstance(spacing, tuple) else (spacing, spacing)
+    for name, pair in (("spacing", spacing), ("origin", origin)):
+        if not all(map(math.isfinite, pair)):
+            raise ValueError(f"{name}: got {pair}; expected finite numbers, for rows and columns")
     rows, columns = (
         first + step * torch.arange(size, dtype=torch.float64, device="cpu")
-        for first, step, size in zip(start, steps, (height, width), strict=True)
+        for first, step, size in zip(origin, spacing, (height, width), strict=True)
     )
     return _to_device(torch.cartesian_prod(rows, columns), device)
 
@@ -128,23 +194,20 @@ def interpolated_positions(
 
     Both grids cut one image into cells, and a cell's position is its centre in units of the trained cells:
     ``(row + 1/2) · trained_height / height - 1/2``. Distances then stay within one cell of those trained on.
-
-    Raises:
-        TypeError: a size is not an int.
-        ValueError: a size is not positive.
     """
-    _check_int("height", height, minimum=1)
-    _check_int("width", width, minimum=1)
-    for size in trained:
-        _check_int("trained", size, minimum=1)
+    for name, size in (
+        ("height", height),
+        ("width", width),
+        ("trained", trained[0]),
+        ("trained", trained[1]),
+    ):
+        check_count(name, size)
     down, right = trained[0] / height, trained[1] / width
     origin = (down / 2 - 0.5, right / 2 - 0.5)
     return grid_positions(height, width, spacing=(down, right), origin=origin, device=device)
 
 
-def rotation_table(
-    positions: Tensor, frequencies: Tensor, dtype: torch.dtype = torch.float32
-) -> tuple[Float[Tensor, "*heads tokens pairs"], Float[Tensor, "*heads tokens pairs"]]:
+def rotation_table(positions: Tensor, frequencies: Tensor, dtype: torch.dtype = torch.float32) -> Table:
     """Return ``cos(ω_k·p)`` and ``sin(ω_k·p)`` for all tokens and pairs.
 
     The angles are computed in the dtype of the frequencies, and the table is rounded once: with float64
@@ -166,9 +229,7 @@ def rotation_table(
         ValueError: a shape does not fit, or a position is not finite. The latter is checked on the CPU and
             outside `torch.compile` only: elsewhere to look at the numbers means to wait for the device.
     """
-    _check_positions(positions)
-    _check_frequencies(frequencies)
-    _check_wide("dtype", dtype)
+    check_table(positions, frequencies, dtype)
     p = positions.to(frequencies.dtype)
     if frequencies.ndim == 3 or p.ndim == 3:
         p = p.unsqueeze(-3)
@@ -177,48 +238,7 @@ def rotation_table(
     return angles.cos().to(dtype), angles.sin().to(dtype)
 
 
-# ---------------------------------------------------------------- rotation
-
-
-def apply_rotary(
-    x: Float[Tensor, "*batch tokens head_dim"],
-    cos: Tensor,
-    sin: Tensor | None = None,
-    *,
-    pairing: Pairing = "interleaved",
-    prefix_tokens: int = 0,
-) -> Float[Tensor, "*batch tokens head_dim"]:
-    """Turn each pair ``(a, b)`` of coordinates by its angle: ``(a cos - b sin, a sin + b cos)``.
-
-    ``pairing`` says which coordinates make pair k: 2k and 2k+1 ("interleaved", as in the article), or k and
-    k + head_dim/2 ("half", as in LLaMA). The first ``prefix_tokens`` tokens (class token, registers) have no
-    place in the plane and are returned as they are. Half precision is rotated in float32 and rounded once.
-
-    ``cos`` may also be the complex table ``torch.complex(cos, sin)``, without ``sin``. Eager code with
-    neighbouring pairs needs it in this form, and is some per cent faster if it need not assemble it.
-
-    Args:
-        x: (..., tokens, head_dim), floating point.
-        cos: broadcasts to (..., tokens - prefix_tokens, head_dim/2); float32 or float64, or complex.
-        sin: as cos; None if cos is complex.
-        pairing: "interleaved" or "half"; the same for queries and keys.
-        prefix_tokens: how many tokens at the front stay unrotated.
-
-    Returns:
-        The rotated tensor, with the shape and dtype of x.
-
-    Raises:
-        TypeError: x is not floating point, or the table is not float32/64 or complex.
-        ValueError: the shapes or devices do not fit, or pairing is unknown.
-    """
-    _check_rotation(x, cos, sin, pairing, prefix_tokens)
-    if sin is None:
-        ready = pairing == "interleaved" and not prefix_tokens and x.dtype == cos.dtype.to_real()
-        if ready and not torch.compiler.is_compiling():
-            return rotate_complex(x, cos)
-        cos, sin = cos.real, cos.imag
-    wide = x.dtype if x.dtype in WIDE else cos.dtype
-    return rotate(x, cos.to(wide), sin.to(wide), pairing, prefix_tokens)
+# ---------------------------------------------------------------- the module
 
 
 class RotaryEmbedding2D(nn.Module):
@@ -240,8 +260,7 @@ class RotaryEmbedding2D(nn.Module):
         generator: draws the directions of "mixed"; torch's default otherwise.
 
     Raises:
-        TypeError: a size is not an int.
-        ValueError: an argument is out of range or unknown, as it says.
+        ValueError: heads is missing with "mixed", or given with "axial".
     """
 
     frequencies: Tensor
@@ -257,14 +276,13 @@ class RotaryEmbedding2D(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        if layout not in DEFAULT_BASE:
-            raise ValueError(f"layout: got {layout!r}; expected 'axial' or 'mixed'")
+        check_choice("layout", layout, get_args(Layout))
+        check_choice("pairing", pairing, get_args(Pairing))
+        check_count("prefix_tokens", prefix_tokens, least=0)
         if (heads is None) != (layout == "axial"):
             raise ValueError(
-                f"heads: got {heads} with layout {layout!r}; 'mixed' needs it, 'axial' takes None"
+                f"heads: got {heads} with layout {layout!r}; expected a number with 'mixed' only"
             )
-        _check_pairing(pairing)
-        _check_int("prefix_tokens", prefix_tokens, minimum=0)
         self.head_dim, self.layout, self.heads = head_dim, layout, heads
         self.base = DEFAULT_BASE[layout] if base is None else base
         self.pairing, self.prefix_tokens = pairing, prefix_tokens
@@ -275,26 +293,24 @@ class RotaryEmbedding2D(nn.Module):
             drawn = _to_device(mixed_frequencies(head_dim, heads, self.base, generator), None)
             self.frequencies = nn.Parameter(drawn.float())
 
-    def forward(
-        self, q: Float[Tensor, "batch heads tokens head_dim"], k: Float[Tensor, ...], positions: Tensor
-    ) -> tuple[Float[Tensor, "batch heads tokens head_dim"], Float[Tensor, "batch heads tokens head_dim"]]:
-        """Return q and k, both (batch, heads, tokens, head_dim), rotated.
+    def table(self, positions: Tensor, dtype: torch.dtype = torch.float32) -> Table:
+        """Return the `rotation_table` of these positions: for several layers with constant frequencies, one."""
+        return rotation_table(positions, self.frequencies, dtype)
 
-        Layers with the same constant frequencies can share one table: `rotation_table` once, `apply_rotary`
-        in each.
+    def forward(
+        self,
+        q: Float[Tensor, "batch heads tokens head_dim"],
+        k: Float[Tensor, ...],
+        positions: Tensor,
+    ) -> tuple[Float[Tensor, "batch heads tokens head_dim"], Float[Tensor, ...]]:
+        """Return q and k, rotated.
 
         Args:
-            q: queries.
-            k: keys, of the same shape, dtype and device.
+            q: queries, (batch, heads, tokens, head_dim).
+            k: keys, as the queries; with an axial layout there may be fewer heads.
             positions: (tokens - prefix_tokens, 2), or with a batch axis in front.
-
-        Raises:
-            TypeError: q and k differ in dtype, or a dtype is not as `rotation_table` and `apply_rotary` ask.
-            ValueError: q and k differ in shape or device, or do not fit the module or the positions.
         """
-        _check_same(q, k)
-        dtype = torch.float64 if q.dtype == torch.float64 else torch.float32
-        cos, sin = rotation_table(positions, self.frequencies, dtype)
+        cos, sin = self.table(positions, torch.float64 if q.dtype == torch.float64 else torch.float32)
         q, k = (
             apply_rotary(x, cos, sin, pairing=self.pairing, prefix_tokens=self.prefix_tokens) for x in (q, k)
         )
@@ -343,8 +359,8 @@ def weight_decay_groups(model: nn.Module, weight_decay: Number) -> list[dict[str
 
 def _magnitudes(head_dim: int, base: Number, *, multiple: int) -> Tensor:
     """Return base^(-4j/head_dim), one for each frequency along the first direction."""
-    _check_int("head_dim", head_dim, minimum=4, multiple=multiple)
-    _check_positive("base", base)
+    check_head_dim(head_dim, multiple)
+    check_positive("base", base)
     return torch.as_tensor(base, dtype=torch.float64, device="cpu") ** (
         -torch.arange(0, head_dim, 4, dtype=torch.float64, device="cpu") / head_dim
     )
@@ -356,45 +372,29 @@ def _to_device(exact: Tensor, device: torch.device | str | None) -> Tensor:
     return exact.to(where, torch.float32 if where.type == "mps" else exact.dtype)
 
 
-def _check_int(name: str, value: object, *, minimum: int, multiple: int = 1) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name}: got {value!r} ({type(value).__name__}); expected an int")
-    if value < minimum or value % multiple:
-        kind = {1: "a number", 2: "an even number"}.get(multiple, f"a multiple of {multiple}")
-        raise ValueError(f"{name}: got {value}; expected {kind}, at least {minimum}")
+# ---------------------------------------------------------------- what is refused
 
 
-def _check_positive(name: str, value: Number) -> None:
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name}: got {value}; expected a positive number")
+def check_head_dim(head_dim: int, multiple: int) -> None:
+    """Demand a head that can be cut into pairs, and into a half for each axis where the layout asks for it."""
+    check_count("head_dim", head_dim, least=4)
+    if head_dim % multiple:
+        raise ValueError(f"head_dim: got {head_dim}; expected a multiple of {multiple}")
 
 
-def _finite_pair(name: str, values: tuple[Number, ...]) -> tuple[Number, ...]:
-    if len(values) != 2 or not all(math.isfinite(value) for value in values):
-        raise ValueError(f"{name}: got {values}; expected two finite numbers, for rows and columns")
-    return values
-
-
-def _check_pairing(pairing: str) -> None:
-    if pairing not in ("interleaved", "half"):
-        raise ValueError(f"pairing: got {pairing!r}; expected 'interleaved' or 'half'")
-
-
-def _check_wide(name: str, dtype: torch.dtype) -> None:
-    if dtype not in WIDE:
-        raise TypeError(f"{name}: got {dtype}; expected torch.float32 or torch.float64")
-
-
-def _check_positions(positions: object) -> None:
+def check_table(positions: Tensor, frequencies: Tensor, dtype: torch.dtype) -> None:
+    """Demand what `rotation_table` takes."""
     if not isinstance(positions, Tensor):
         raise TypeError(f"positions: got {type(positions).__name__}; expected a tensor")
-    dtype = positions.dtype
-    if dtype == torch.bool or dtype.is_complex or (dtype.is_floating_point and dtype.itemsize < 4):
-        raise TypeError(f"positions: got {dtype}; expected float32, float64 or integers (bf16 ends at 256)")
-    if positions.ndim not in (2, 3) or positions.shape[-1] != 2:
-        raise ValueError(
-            f"positions: got shape {tuple(positions.shape)}; expected (tokens, 2) or (batch, tokens, 2)"
-        )
+    kind = positions.dtype
+    if kind == torch.bool or kind.is_complex or (kind.is_floating_point and kind.itemsize < 4):
+        raise TypeError(f"positions: got {kind}; expected float32, float64 or integers (bf16 ends at 256)")
+    for name, wide in (("frequencies", frequencies.dtype), ("dtype", dtype)):
+        if wide not in WIDE:
+            raise TypeError(f"{name}: got {wide}; expected torch.float32 or torch.float64")
+    for name, tensor, many in (("positions", positions, "batch"), ("frequencies", frequencies, "heads")):
+        if tensor.ndim not in (2, 3) or tensor.shape[-1] != 2:
+            raise ValueError(f"{name}: got shape {tuple(tensor.shape)}; expected (n, 2) or ({many}, n, 2)")
     if torch.compiler.is_compiling() or positions.device.type != "cpu":
         return
     if not positions.isfinite().all():
@@ -402,45 +402,24 @@ def _check_positions(positions: object) -> None:
         raise ValueError(f"positions: got {wrong}; expected finite numbers")
 
 
-def _check_frequencies(frequencies: Tensor) -> None:
-    _check_wide("frequencies", frequencies.dtype)
-    if frequencies.ndim not in (2, 3) or frequencies.shape[-1] != 2:
-        raise ValueError(
-            f"frequencies: got shape {tuple(frequencies.shape)}; expected (pairs, 2) or (heads, pairs, 2)"
-        )
-
-
-def _check_rotation(x: Tensor, cos: Tensor, sin: Tensor | None, pairing: str, prefix_tokens: int) -> None:
-    _check_pairing(pairing)
+def check_rotation(x: Tensor, cos: Tensor, sin: Tensor, pairing: str, prefix_tokens: int) -> None:
+    """Demand what `apply_rotary` takes."""
+    check_choice("pairing", pairing, get_args(Pairing))
+    check_count("prefix_tokens", prefix_tokens, least=0)
     if not x.is_floating_point():
-        raise TypeError(f"x: got {x.dtype}; expected a floating point tensor")
-    if cos.dtype not in (WIDE if sin is not None else COMPLEX):
-        wanted = "float32 or float64" if sin is not None else "a complex table where sin is None"
-        raise TypeError(f"cos: got {cos.dtype}; expected {wanted}")
-    if x.device != cos.device:
-        raise ValueError(f"x and cos: got devices {x.device} and {cos.device}; they must be equal")
-    if sin is not None and (cos.shape, cos.dtype, cos.device) != (sin.shape, sin.dtype, sin.device):
+        raise TypeError(f"x: got {x.dtype}; expected a floating-point tensor")
+    if cos.dtype not in WIDE:
+        raise TypeError(f"cos: got {cos.dtype}; expected torch.float32 or torch.float64")
+    if (cos.shape, cos.dtype, cos.device) != (sin.shape, sin.dtype, x.device) or sin.device != x.device:
         raise ValueError(
-            f"cos and sin: got shapes {tuple(cos.shape)} and {tuple(sin.shape)}, {cos.dtype} and {sin.dtype} "
-            f"on {cos.device} and {sin.device}; they must be equal"
+            f"cos and sin: got shapes {tuple(cos.shape)} and {tuple(sin.shape)}, {cos.dtype} and {sin.dtype},"
+            f" on {cos.device} and {sin.device}; expected one shape and dtype, on {x.device} as x"
         )
-    if prefix_tokens:
-        _check_int("prefix_tokens", prefix_tokens, minimum=0)
-    shape, table = x.shape, cos.shape
-    fits = 2 <= len(table) <= len(shape) and shape[-1] == 2 * table[-1]
-    fits = fits and shape[-2] == table[-2] + prefix_tokens
-    leading = zip(shape[-3::-1], table[-3::-1], strict=False)
+    tokens, pairs = x.shape[-2] - prefix_tokens, x.shape[-1] / 2
+    fits = 2 <= cos.ndim <= x.ndim and cos.shape[-2:] == (tokens, pairs)
+    leading = zip(x.shape[-3::-1], cos.shape[-3::-1], strict=False)
     if not (fits and all(narrow == 1 or narrow == size for size, narrow in leading)):
         raise ValueError(
-            f"x: got shape {tuple(shape)} for cos of shape {tuple(table)} and {prefix_tokens} prefix_tokens; "
-            "expected (..., prefix_tokens + tokens, 2 · pairs), and cos to broadcast to (..., tokens, pairs)"
+            f"x: got shape {tuple(x.shape)} for cos of shape {tuple(cos.shape)} and {prefix_tokens} prefix_tokens;"
+            " expected (..., prefix_tokens + tokens, 2 · pairs), and cos to broadcast to (..., tokens, pairs)"
         )
-
-
-def _check_same(q: Tensor, k: Tensor) -> None:
-    if q.dtype != k.dtype:
-        raise TypeError(f"q and k: got dtypes {q.dtype} and {k.dtype}; they must be equal")
-    if q.shape != k.shape:
-        raise ValueError(f"q and k: got shapes {tuple(q.shape)} and {tuple(k.shape)}; they must be equal")
-    if q.device != k.device:
-        raise ValueError(f"q and k: got devices {q.device} and {k.device}; they must be equal")

@@ -23,8 +23,10 @@ from einops import rearrange
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
+from sjedu.checks import check_choice
 from sjedu.rope_2d.rotary import (
     RotaryEmbedding2D,
+    Table,
     apply_rotary,
     axial_frequencies,
     flattened_frequencies,
@@ -42,35 +44,6 @@ ENCODINGS: tuple[Encoding, ...] = get_args(Encoding)
 # ---------------------------------------------------------------- positions
 
 
-class FlattenedRotary(nn.Module):
-    """1-D RoPE of the flattened index, for tokens at the positions (n, 0)."""
-
-    def __init__(self, head_dim: int, base: float, prefix_tokens: int = 0) -> None:
-        super().__init__()
-        self.head_dim, self.base, self.prefix_tokens = head_dim, base, prefix_tokens
-
-    def forward(self, q: Tensor, k: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Return q and k, rotated."""
-        frequencies = flattened_frequencies(self.head_dim, 1, self.base).to(positions)
-        cos, sin = rotation_table(positions, frequencies)
-        q, k = (apply_rotary(x, cos, sin, prefix_tokens=self.prefix_tokens) for x in (q, k))
-        return q, k
-
-
-Rotary: TypeAlias = RotaryEmbedding2D | FlattenedRotary
-
-
-def rotary(encoding: Encoding, head_dim: int, heads: int, base: float, prefix_tokens: int) -> Rotary | None:
-    """Return what rotates the queries and keys of one layer; None for an encoding that is no RoPE."""
-    if encoding == "rope_flat":
-        return FlattenedRotary(head_dim, base, prefix_tokens)
-    if encoding == "rope_axial":
-        return RotaryEmbedding2D(head_dim, base, "axial", prefix_tokens=prefix_tokens)
-    if encoding == "rope_mixed":
-        return RotaryEmbedding2D(head_dim, base, "mixed", heads, prefix_tokens=prefix_tokens)
-    return None
-
-
 def sincos(positions: Float[Tensor, "tokens 2"], dim: int, base: float) -> Float[Tensor, "tokens dim"]:
     """Return ``sin(ω_k·p)`` and ``cos(ω_k·p)``, axial frequencies: Vaswani et al.'s, for a grid."""
     cos, sin = rotation_table(positions, axial_frequencies(dim, base).to(positions))
@@ -81,22 +54,27 @@ def sincos(positions: Float[Tensor, "tokens 2"], dim: int, base: float) -> Float
 
 
 class Attention(nn.Module):
-    """Softmax attention whose queries and keys are rotated by where they stand."""
+    """Softmax attention whose queries and keys are rotated by where they stand.
 
-    def __init__(self, dim: int, heads: int, rotary: Rotary | None) -> None:
+    Args:
+        dim: width of a token.
+        heads: each is dim / heads wide.
+        prefix_tokens: tokens at the front that stand nowhere: the class token.
+    """
+
+    def __init__(self, dim: int, heads: int, prefix_tokens: int = 0) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.prefix_tokens = heads, prefix_tokens
         self.qkv = nn.Linear(dim, 3 * dim)
         self.out = nn.Linear(dim, dim)
-        self.rotary = rotary
 
     def forward(
-        self, x: Float[Tensor, "batch tokens dim"], positions: Float[Tensor, "positions 2"]
+        self, x: Float[Tensor, "batch tokens dim"], table: Table | None
     ) -> Float[Tensor, "batch tokens dim"]:
-        """Return what each token gathers from all others."""
+        """Return what each token gathers from all others; no table, no rotation."""
         q, k, v = rearrange(self.qkv(x), "b tokens (qkv h d) -> qkv b h tokens d", qkv=3, h=self.heads)
-        if self.rotary is not None:
-            q, k = self.rotary(q, k, positions)
+        if table is not None:
+            q, k = (apply_rotary(each, *table, prefix_tokens=self.prefix_tokens) for each in (q, k))
         gathered = F.scaled_dot_product_attention(q, k, v)
         mixed: Tensor = self.out(rearrange(gathered, "b h tokens d -> b tokens (h d)"))
         return mixed
@@ -106,19 +84,19 @@ class Block(nn.Module):
     """Attention, then an MLP, each on normalised tokens and each added to what it was given."""
 
     def __init__(
-        self, dim: int, heads: int, hidden: int, rotary: Rotary | None, drop_path: float = 0.0
+        self, dim: int, heads: int, hidden: int, prefix_tokens: int = 0, drop_path: float = 0.0
     ) -> None:
         super().__init__()
         self.attention_norm, self.mlp_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.attention = Attention(dim, heads, rotary)
+        self.attention = Attention(dim, heads, prefix_tokens)
         self.mlp = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
         self.drop_path = drop_path
 
     def forward(
-        self, x: Float[Tensor, "batch tokens dim"], positions: Float[Tensor, "positions 2"]
+        self, x: Float[Tensor, "batch tokens dim"], table: Table | None
     ) -> Float[Tensor, "batch tokens dim"]:
         """Return the tokens after this block."""
-        x = x + self._dropped(self.attention(self.attention_norm(x), positions))
+        x = x + self._dropped(self.attention(self.attention_norm(x), table))
         return x + self._dropped(self.mlp(self.mlp_norm(x)))
 
     def _dropped(self, branch: Tensor) -> Tensor:
@@ -222,25 +200,24 @@ class GridTransformer(nn.Module):
         drop_path: float = 0.0,
     ) -> None:
         super().__init__()
-        if encoding not in ENCODINGS:
-            raise ValueError(f"encoding must be one of {', '.join(ENCODINGS)}, got {encoding!r}")
-        if readout not in get_args(Readout):
-            raise ValueError(f"readout must be one of {', '.join(get_args(Readout))}, got {readout!r}")
-        if (readout == "marker") and not isinstance(embedding, SymbolEmbedding):
-            raise ValueError("readout 'marker' reads the marker of a grid of symbols; pictures have none")
-        dim = embedding.dim
+        check_choice("encoding", encoding, ENCODINGS)
+        check_choice("readout", readout, get_args(Readout))
+        if readout == "marker" and not isinstance(embedding, SymbolEmbedding):
+            raise ValueError("readout: got 'marker' for pictures; expected a grid of symbols, which has one")
+        dim, self.head_dim = embedding.dim, embedding.dim // heads
         if dim % (4 * heads):
-            raise ValueError(f"dim must be a multiple of 4 * heads = {4 * heads}, got {dim}")
+            raise ValueError(f"dim: got {dim}; expected a multiple of 4 · heads = {4 * heads}")
         self.encoding, self.readout, self.grid = encoding, readout, grid
         self.base = (10.0 if encoding == "rope_mixed" else 100.0) if base is None else base
         self.embedding = embedding
         self.class_token = nn.Parameter(0.02 * torch.randn(1, 1, dim)) if readout == "class" else None
         self.cell_vectors = nn.Parameter(0.02 * torch.randn(1, dim, *grid)) if encoding == "learned" else None
         hidden, prefix = round(mlp_ratio * dim), int(readout == "class")
-        self.blocks = nn.ModuleList(
-            Block(dim, heads, hidden, rotary(encoding, dim // heads, heads, self.base, prefix), drop)
-            for drop in torch.linspace(0, drop_path, layers).tolist()
-        )
+        self.ropes, self.blocks = nn.ModuleList(), nn.ModuleList()
+        for drop in torch.linspace(0, drop_path, layers).tolist():
+            if encoding == "rope_mixed":
+                self.ropes.append(RotaryEmbedding2D(self.head_dim, self.base, "mixed", heads))
+            self.blocks.append(Block(dim, heads, hidden, prefix, drop))
         self.norm = nn.LayerNorm(dim)
         self.classifier = nn.Linear(dim, classes)
 
@@ -265,8 +242,8 @@ class GridTransformer(nn.Module):
             tokens = tokens + self._resized_cell_vectors(height, width)
         if self.class_token is not None:
             tokens = torch.cat([self.class_token.expand(len(tokens), -1, -1), tokens], dim=1)
-        for block in self.blocks:
-            tokens = block(tokens, positions)
+        for block, table in zip(self.blocks, self.tables(positions), strict=True):
+            tokens = block(tokens, table)
         logits: Tensor = self.classifier(self.norm(self._read(tokens, inputs)))
         return logits
 
@@ -290,6 +267,18 @@ class GridTransformer(nn.Module):
             positions = interpolated_positions(height, width, trained, device=device)
             return positions + torch.tensor(shift, device=device)
         return grid_positions(height, width, origin=shift, device=device)
+
+    def tables(self, positions: Float[Tensor, "tokens 2"]) -> list[Table | None]:
+        """Return cosines and sines for each layer: one table for all of them, unless each learns its frequencies."""
+        if self.encoding == "rope_mixed":
+            return [rope.table(positions) for rope in self.ropes if isinstance(rope, RotaryEmbedding2D)]
+        if self.encoding == "rope_axial":
+            frequencies = axial_frequencies(self.head_dim, self.base)
+        elif self.encoding == "rope_flat":
+            frequencies = flattened_frequencies(self.head_dim, 1, self.base)
+        else:
+            return [None] * len(self.blocks)
+        return [rotation_table(positions, frequencies.to(positions))] * len(self.blocks)
 
     def _resized_cell_vectors(self, height: int, width: int) -> Float[Tensor, "1 tokens dim"]:
         assert self.cell_vectors is not None

@@ -111,7 +111,7 @@ def test_learned_vectors_are_resized_and_shared_where_nothing_is_to_resize():
 
 def test_each_head_of_each_layer_learns_frequencies_without_weight_decay():
     model = make("rope_mixed", heads=3)
-    frequencies = [block.attention.rotary.frequencies for block in model.blocks]
+    frequencies = [rope.frequencies for rope in model.ropes]
     assert [tuple(each.shape) for each in frequencies] == [(3, 4, 2)] * 2
     assert not torch.equal(*frequencies)
     model(pictures(4, 4)).square().sum().backward()
@@ -119,6 +119,14 @@ def test_each_head_of_each_layer_learns_frequencies_without_weight_decay():
     decayed, kept = weight_decay_groups(model, 0.1)
     assert {id(each) for each in kept["params"]} == {id(each) for each in frequencies}
     assert (decayed["weight_decay"], kept["weight_decay"]) == (0.1, 0.0)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_layers_share_a_table_unless_each_learns_its_frequencies(encoding):
+    model = make(encoding)
+    first, second = model.tables(model.positions(4, 4))
+    assert (first is None) == (encoding not in ROPES)
+    assert (first is second) == (encoding != "rope_mixed")
 
 
 def test_patches_are_the_squares_of_the_picture():
@@ -148,7 +156,7 @@ def test_sincos_are_the_sines_and_cosines_of_row_and_column():
 
 def test_dropped_branches_keep_the_expectation():
     torch.manual_seed(0)
-    block = Block(8, 2, 16, None, drop_path=0.25).train()
+    block = Block(8, 2, 16, drop_path=0.25).train()
     dropped = torch.stack([block._dropped(torch.ones(1000, 1, 1)) for _ in range(20)])
     assert dropped.unique().tolist() == pytest.approx([0, 4 / 3])
     # Five standard deviations of the mean of 20,000 draws: 5 sqrt(1/3) / sqrt(20,000) = 0.02.
@@ -159,9 +167,12 @@ def test_dropped_branches_keep_the_expectation():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"encoding": "rope"}, "encoding must be one of none, learned, .*'rope'"),
-        ({"encoding": "none", "readout": "max"}, "readout must be one of mean, class, marker, got 'max'"),
-        ({"encoding": "none", "dim": 20}, "dim must be a multiple of 4 .* heads = 8, got 20"),
+        ({"encoding": "rope"}, "encoding: got 'rope'; expected one of 'none', 'learned'"),
+        (
+            {"encoding": "none", "readout": "max"},
+            "readout: got 'max'; expected one of 'mean', 'class', 'marker'",
+        ),
+        ({"encoding": "none", "dim": 20}, "dim: got 20; expected a multiple of 4 · heads = 8"),
     ],
 )
 def test_bad_arguments_are_named(options, message):
@@ -179,7 +190,7 @@ def test_bad_arguments_are_named(options, message):
 
 
 def test_pictures_have_no_marker():
-    with pytest.raises(ValueError, match=r"readout 'marker' .* pictures have none"):
+    with pytest.raises(ValueError, match="readout: got 'marker' for pictures"):
         GridTransformer(PatchEmbedding(2, 1, 24), 10, grid=(4, 4), readout="marker")
 
 
