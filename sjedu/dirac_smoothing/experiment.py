@@ -24,11 +24,11 @@ from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR
 
 from sjedu.checks import NonNegativeFloat, PositiveFloat, PositiveInt
-from sjedu.data import Images, load_images
+from sjedu.data import load_images
 from sjedu.dirac_smoothing.networks import Activation, activation, mlp, shufflenet_v2
 from sjedu.dirac_smoothing.tasks import Floor, FloorModel, FloorTask, PhysicsTask, PictureTask, Task
 from sjedu.records import Record
-from sjedu.training import Run, batch_indices
+from sjedu.training import Precision, Run, Seed, batch_indices, presets
 
 TaskName: TypeAlias = Literal["digits", "cifar100", "physics", "floor"]
 
@@ -63,8 +63,8 @@ class Config:
     activation: Literal[Activation, Floor] = "gaussian"
     width: PositiveFloat = 1.0
     learnable: bool = False
-    seed: int = 0
-    precision: Literal["no", "bf16", "fp16"] = "no"
+    seed: Seed = 0
+    precision: Precision = "no"
     depth: PositiveInt = 2
     hidden: PositiveInt = 64
     dimensions: PositiveInt = 1
@@ -91,16 +91,11 @@ class Config:
         return self.activation if plain else f"{self.activation} {'learnt ' if self.learnable else ''}{width}"
 
 
-_DIGITS = Config()
-
-PRESETS: dict[str, Config] = {
-    "cpu": _DIGITS,
-    "deep": dataclasses.replace(_DIGITS, study="deep", depth=6),
-    "physics": Config(
-        study="physics", task="physics", hidden=32, steps=800, learning_rate=5e-3, weight_decay=0.0
-    ),
-    "floor": Config(
-        study="floor",
+PRESETS: dict[str, Config] = presets(
+    cpu=Config(),
+    deep=Config(depth=6),
+    physics=Config(task="physics", hidden=32, steps=800, learning_rate=5e-3, weight_decay=0.0),
+    floor=Config(
         task="floor",
         activation="smooth",
         width=0.1,
@@ -109,8 +104,7 @@ PRESETS: dict[str, Config] = {
         learning_rate=0.05,
         weight_decay=0.0,
     ),
-    "gpu": Config(
-        study="gpu",
+    gpu=Config(
         task="cifar100",
         activation="sau",
         precision="bf16",
@@ -122,8 +116,7 @@ PRESETS: dict[str, Config] = {
         weight_decay=5e-4,
         augment=True,
     ),
-    "gpu_physics": Config(
-        study="gpu_physics",
+    gpu_physics=Config(
         task="physics",
         dimensions=2,
         points=4096,
@@ -134,7 +127,7 @@ PRESETS: dict[str, Config] = {
         cosine=True,
         weight_decay=0.0,
     ),
-}
+)
 
 
 def train(
@@ -164,7 +157,7 @@ def train(
             optimizer.step()
             scheduler.step()
             optimizer.zero_grad()
-            if step % max(1, config.steps // 40) == 0:
+            if run.logs(step):
                 run.log(loss=loss)
 
         metrics = measure(run.accelerator.unwrap_model(model), task)
@@ -190,7 +183,7 @@ def load_task(config: Config, device: torch.device | str = "cpu") -> Task:
         return PhysicsTask(config.dimensions, config.points, place)
     if config.task == "floor":
         return FloorTask(config.points, config.seed, place)
-    training, held_out = (_moved(load_images(config.task, split), place) for split in ("train", "test"))
+    training, held_out = (load_images(config.task, split).to(place) for split in ("train", "test"))
     return PictureTask(training, held_out, config.augment)
 
 
@@ -221,27 +214,14 @@ def build_scheduler(config: Config, optimizer: torch.optim.Optimizer) -> Any:
     return LambdaLR(optimizer, lambda step: 1.0)
 
 
-def sweep(
-    config: Config,
-    choices: Sequence[tuple[Literal[Activation, Floor], float]],
-    seeds: Sequence[int],
-    directory: str | Path | None = None,
-    *,
-    progress: bool = True,
-) -> list[Record]:
-    """Train every (activation, width) with every seed, all else equal; each run in a folder of its own.
-
-    Raises:
-        What `train` raises.
-    """
-    runs = [
+def study(
+    config: Config, choices: Sequence[tuple[Literal[Activation, Floor], float]], seeds: Sequence[int]
+) -> list[Config]:
+    """Return the runs that compare every (activation, width) with every seed, all else equal: for `sweep`."""
+    return [
         dataclasses.replace(config, activation=name, width=width, seed=seed)
         for name, width in choices
         for seed in seeds
-    ]
-    return [
-        train(each, None if directory is None else Path(directory) / each.name, progress=progress)
-        for each in runs
     ]
 
 
@@ -266,7 +246,3 @@ FLOOR_METHODS = (
     ("smooth", 1 / 30),
     ("annealed", 0.02),
 )
-
-
-def _moved(images: Images, device: torch.device) -> Images:
-    return dataclasses.replace(images, images=images.images.to(device), labels=images.labels.to(device))

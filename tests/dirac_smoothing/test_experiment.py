@@ -10,7 +10,7 @@ from interrupted import assert_resumes
 
 from sjedu.data import Images
 from sjedu.dirac_smoothing import experiment
-from sjedu.dirac_smoothing.experiment import PRESETS, Config, load_task, sweep, train
+from sjedu.dirac_smoothing.experiment import PRESETS, Config, load_task, study, train
 from sjedu.dirac_smoothing.networks import ACTIVATIONS, activation, mlp, shufflenet_v2, varying_share
 from sjedu.dirac_smoothing.tasks import (
     FLOORS,
@@ -21,6 +21,7 @@ from sjedu.dirac_smoothing.tasks import (
     moved_and_mirrored,
 )
 from sjedu.records import Record
+from sjedu.training import sweep
 
 
 def config(preset, **numbers):
@@ -143,9 +144,8 @@ def test_shares():
 
 
 def test_sweeps_names_and_labels(tmp_path):
-    records = sweep(
-        config("floor", steps=2), [("hard", 0.1), ("smooth", 0.5)], (0, 1), tmp_path, progress=False
-    )
+    runs = study(config("floor", steps=2), [("hard", 0.1), ("smooth", 0.5)], (0, 1))
+    records = sweep(train, runs, tmp_path, progress=False)
     assert [record.name for record in records] == [
         f"floor-{name}-seed{seed}" for name in ("hard-0.1", "smooth-0.5") for seed in (0, 1)
     ]
