@@ -50,8 +50,8 @@ class Scene:
     update: Callable[..., str]
 
     @cached_property
-    def furniture(self) -> Any:
-        """The pixels of all that does not move, drawn once."""
+    def furniture(self) -> NDArray[np.uint8]:
+        """The pixels of all that does not move, drawn once: (height, width, 4)."""
         canvas: Any = FigureCanvasAgg(self.figure)
         visible = [artist.get_visible() for artist in self.moving]
         for artist in self.moving:
@@ -62,7 +62,7 @@ class Scene:
         for artist, was in zip(self.moving, visible, strict=True):
             artist.set_visible(was)
         self.figure.stale = False
-        return canvas.copy_from_bbox(self.figure.bbox)
+        return np.array(canvas.buffer_rgba())
 
 
 def render(scene: Scene, **state: Any) -> tuple[bytes, str]:
@@ -81,8 +81,8 @@ def render(scene: Scene, **state: Any) -> tuple[bytes, str]:
     if scene.figure.stale:
         scene.figure.stale = False
         raise RuntimeError("scene.update changed an artist that is not listed in scene.moving")
-    canvas.restore_region(background)
     renderer = canvas.get_renderer()
+    np.asarray(renderer.buffer_rgba())[:] = background
     for artist in sorted(scene.moving, key=lambda artist: artist.get_zorder()):
         artist.draw(renderer)
     return _png(np.asarray(canvas.buffer_rgba())), sentence
@@ -96,10 +96,8 @@ def still(scene: Scene, **state: Any) -> tuple[Figure, str]:
 
 def faded(scene: Scene) -> bytes:
     """Return the furniture alone, mixed into the colour of the card, for a state that cannot be drawn."""
-    canvas: Any = scene.figure.canvas
-    canvas.restore_region(scene.furniture)
     card = np.array([int(COLORS.card[i : i + 2], 16) for i in (1, 3, 5)])
-    pixels = np.asarray(canvas.buffer_rgba())[..., :3]
+    pixels = scene.furniture[..., :3]
     return _png((0.25 * pixels + 0.75 * card).astype(np.uint8))
 
 

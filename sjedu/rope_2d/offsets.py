@@ -84,6 +84,19 @@ def abel_bound(offsets: ArrayLike, frequencies: ArrayLike, content: ArrayLike) -
     return np.asarray(steps.max() * np.abs(np.cumsum(phases, axis=-1)).sum(axis=-1))
 
 
+# ---------------------------------------------------------------- grids of another width
+
+
+def led_to(query: tuple[int, int], offset: tuple[int, int], learnt_width: int, width: int) -> tuple[int, int]:
+    """Return the cell (row, column) that a flattened offset leads to on a grid of another width.
+
+    Where the cell (x, y) has the number ``n = width·x + y``, as for `theory.flattened`, the offset (Δx, Δy) was learnt
+    as the number ``learnt_width·Δx + Δy``. The row may lie beyond the grid.
+    """
+    number = query[0] * width + query[1] + offset[0] * learnt_width + offset[1]
+    return divmod(number, width)
+
+
 # ---------------------------------------------------------------- text and images in one sequence
 
 

@@ -13,7 +13,15 @@ import numpy as np
 import sympy as sp
 from jaxtyping import Float64
 
-from sjedu.rope_2d.theory import ArrayLike, Matrix, Scalar, cos_sin, finite_array, matrix
+from sjedu.rope_2d.theory import (
+    ArrayLike,
+    Matrix,
+    Scalar,
+    cos_sin,
+    finite_array,
+    matrix,
+    relativity_error,
+)
 
 Quaternion: TypeAlias = tuple[Scalar, Scalar, Scalar, Scalar]
 
@@ -55,11 +63,17 @@ def two_sided_rotation(x: Scalar, y: Scalar, theta: Scalar) -> Matrix:
     return left_matrix(*exponential(0, x * theta, 0, 0)) @ right_matrix(*exponential(0, 0, y * theta, 0))
 
 
+def failure(first: ArrayLike, second: ArrayLike, theta: float | int, two_sided: bool = False) -> float:
+    """Return the relativity error of `one_sided_rotation`, or of `two_sided_rotation`, for two positions."""
+    rotation = two_sided_rotation if two_sided else one_sided_rotation
+    return relativity_error(lambda p: rotation(p[0], p[1], theta), first, second)
+
+
 def predicted_failure(first: ArrayLike, second: ArrayLike, theta: float | int) -> float:
     """Return ``2θ²|x1 y2 - x2 y1|``, the relativity error of `one_sided_rotation` up to O(θ³).
 
     The commutator ``[x1 i + y1 j, x2 i + y2 j] = 2 (x1 y2 - x2 y1) k`` makes it twice the area that the two
-    positions span, times θ²; `theory.relativity_error` measures the error itself.
+    positions span, times θ²; `failure` measures the error itself.
     """
     (x1, y1), (x2, y2) = finite_array("first", first, ndim=1), finite_array("second", second, ndim=1)
     return float(2 * theta**2 * abs(x1 * y2 - x2 * y1))

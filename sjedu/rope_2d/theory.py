@@ -206,6 +206,19 @@ def flattened(head_dim: int, width: Number, base: Number = 100.0) -> Float64[np.
     return np.outer(_geometric(head_dim, 2, base), [float(width), 1.0])
 
 
+def golden(head_dim: int, base: Number = 100.0) -> Float64[np.ndarray, "pairs 2"]:
+    """Return frequencies in as many directions as there are pairs, each a golden angle, π (3 - √5), from the last.
+
+    Their lengths are those of 1-D RoPE, ``base^(-2k/head_dim)``. A layout of our own: no direction is preferred.
+
+    Raises:
+        ValueError: head_dim is not a positive multiple of 2, or base is not a positive number.
+    """
+    lengths = _geometric(head_dim, 2, base)
+    directions = np.arange(len(lengths)) * np.pi * (3 - np.sqrt(5))
+    return np.asarray(lengths[:, None] * np.stack([np.cos(directions), np.sin(directions)], axis=-1))
+
+
 def two_sided(theta: Number = 1.0) -> Float64[np.ndarray, "2 2"]:
     """Return the frequencies of the two-sided quaternion rotation: ω = (θ, -θ) and (θ, θ)."""
     return np.multiply(float(theta), [[1.0, -1.0], [1.0, 1.0]])

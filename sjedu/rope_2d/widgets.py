@@ -1,11 +1,7 @@
 """The four widgets of the lesson. Each answers a question that the text has just asked.
 
-Every widget comes in three forms: ``name()`` with its controls, ``name_scene()`` as a pure function of its
-state, and ``name_figure()`` as a still picture with its sentence, for pages behind which no kernel runs.
-Positions are (row, column) = (x, y), so x runs down the page and y to the right.
-
-A scene is put together from panels: a panel is the list of its artists that move, and the function that sets
-them.
+Each section is a scene, the widget that shows it, and the panels that the scene is put together from. Positions are
+(row, column) = (x, y), so x runs down the page and y to the right.
 """
 
 from __future__ import annotations
@@ -13,24 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-import ipywidgets
 import numpy as np
 from jaxtyping import Float64
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
-from sjedu.figures.old_widgets import Labels, Scene, choice, explore, slider, still, toggle
+from sjedu.figures.numbers import about, fixed, point
+from sjedu.figures.scene import Labels, Panel, Scene
 from sjedu.figures.style import COLORS, DIVERGING, SEQUENTIAL, Real, figure, mosaic
+from sjedu.figures.widgets import Widget, choice, slider, toggle
 from sjedu.rope_2d import quaternion, theory
-from sjedu.rope_2d.offsets import distance, mean_logit
+from sjedu.rope_2d.offsets import distance, led_to, mean_logit
 
 Cell: TypeAlias = tuple[int, int]
 Point: TypeAlias = tuple[Real, Real]
-Panel: TypeAlias = tuple[list[Artist], Callable[..., None]]
 
 QUERY, KEY = COLORS.blue, COLORS.vermillion
 
@@ -38,28 +33,11 @@ QUERY, KEY = COLORS.blue, COLORS.vermillion
 # ---------------------------------------------------------------- 1: two rotations carry a position
 
 
-def two_rotations() -> ipywidgets.VBox:
-    """Show how two rotations carry a position, and that the logit stays when both points move together.
-
-    The key stands at the query's position plus (Δx, Δy), so the sliders x and y move both points.
-    """
-    return explore(
-        two_rotations_scene(),
-        x=slider("x (both)", -4.0, 4.0, -2.0, 0.5, ".1f"),
-        y=slider("y (both)", -4.0, 4.0, 1.0, 0.5, ".1f"),
-        dx=slider("Δx (key)", -4.0, 4.0, 3.0, 0.5, ".1f"),
-        dy=slider("Δy (key)", -4.0, 4.0, 2.0, 0.5, ".1f"),
-        theta=slider("θ", 0.1, 1.5, 0.5, 0.05),
-    )
-
-
-def two_rotations_figure() -> tuple[Figure, str]:
-    """Return the still picture of `two_rotations`, and the sentence that says what it shows."""
-    return still(two_rotations_scene(), x=-2.0, y=1.0, dx=3.0, dy=2.0, theta=0.5)
-
-
 def two_rotations_scene() -> Scene:
-    """Draw the state (x, y, dx, dy, theta) of `two_rotations`."""
+    """Draw how two rotations carry a position, and that the logit stays when both points move together.
+
+    The key stands at the query's position plus (dx, dy), so that x and y move both points.
+    """
     fig, axes = mosaic("ABC;DEF", 8.6, 5.8)
     places, place = _logit_plane(
         axes["A"], "logit of a key at (x′, y′)", "x′", "y′", [("o", QUERY), ("s", KEY)]
@@ -81,14 +59,24 @@ def two_rotations_scene() -> Scene:
         turn_first(x * theta, dx * theta)
         turn_second(y * theta, dy * theta)
         fill(query)
-        compare(_pair(x, y), _pair(x + dx, y + dy), _pair(dx, dy), _number(absolute), _number(relative))
+        compare(point(x, y), point(x + dx, y + dy), point(dx, dy), fixed(absolute), fixed(relative))
         return (
-            f"Query at {_pair(x, y)}, key at {_pair(x + dx, y + dy)}, θ = {theta:.2f}: the logit is "
-            f"{_number(absolute)}, and {_number(relative)} when computed from the difference {_pair(dx, dy)} "
+            f"Query at {point(x, y)}, key at {point(x + dx, y + dy)}, θ = {theta:.2f}: the logit is "
+            f"{fixed(absolute)}, and {fixed(relative)} when computed from the difference {point(dx, dy)} "
             "alone. Moving both points turns both arrows of a circle alike: the angle between them stays."
         )
 
     return Scene(fig, [*places, *differences, *first, *second, *entries, *logits], update)
+
+
+two_rotations = Widget(
+    two_rotations_scene,
+    x=slider("x (both)", -4.0, 4.0, -2.0, 0.5, ".1f"),
+    y=slider("y (both)", -4.0, 4.0, 1.0, 0.5, ".1f"),
+    dx=slider("Δx (key)", -4.0, 4.0, 3.0, 0.5, ".1f"),
+    dy=slider("Δy (key)", -4.0, 4.0, 2.0, 0.5, ".1f"),
+    theta=slider("θ", 0.1, 1.5, 0.5, 0.05),
+)
 
 
 def _logit_plane(
@@ -110,8 +98,8 @@ def _logit_plane(
         positions: Sequence[Point],
     ) -> None:
         image.set_data(mean_logit(offsets - np.array(origin), [[theta, 0.0], [0.0, theta]]))
-        for point, (x, y) in zip(points, positions, strict=True):
-            point.set_data([y], [x])
+        for marker, (x, y) in zip(points, positions, strict=True):
+            marker.set_data([y], [x])
 
     return [image, *points], draw
 
@@ -132,7 +120,7 @@ def _circle(ax: Axes, title: str, name: str) -> Panel:
         between.set_data(np.cos(swept), np.sin(swept))
         ends = np.array([angle, angle + difference])
         arrows.set_UVC(np.cos(ends), np.sin(ends))
-        label.write([f"({name}′ − {name})θ = {_number(difference)}"])
+        label.write([f"({name}′ − {name})θ = {fixed(difference)}"])
 
     return [between, arrows, label], draw
 
@@ -149,7 +137,7 @@ def _matrix(ax: Axes, title: str) -> Panel:
 
     def draw(values: Float64[np.ndarray, "4 4"]) -> None:
         image.set_data(np.where(inside, values, np.nan))
-        labels.write([_number(value) for value in values[inside]])
+        labels.write([fixed(value) for value in values[inside]])
 
     return [image, labels], draw
 
@@ -180,39 +168,19 @@ def _logit_card(ax: Axes) -> Panel:
 # ---------------------------------------------------------------- 2: what the frequencies decide
 
 REACH = 32  # offsets up to this many rows and columns
+#: The lists of 32 frequencies, for 64 dimensions, that can be looked at.
+LAYOUTS: dict[str, Callable[[], Float64[np.ndarray, "32 2"]]] = {
+    "axial": lambda: theory.axial(64),
+    "flattened, 16 columns": lambda: theory.flattened(64, width=16),
+    "axial, turned by 45°": lambda: theory.turned(theory.axial(64), np.pi / 4),
+    "mixed, 4 heads": lambda: np.concatenate([theory.mixed(16, angle=k * np.pi / 8) for k in range(4)]),
+    "golden angles": lambda: theory.golden(64),
+}
 
 
-def frequency_designer() -> ipywidgets.VBox:
-    """Show what the frequencies decide: which offsets attention likes, and which it cannot tell apart.
-
-    A layout lists 32 frequencies; one of them can be turned and stretched.
-    """
-    return explore(
-        frequency_designer_scene(),
-        layout=choice("layout", list(layouts())),
-        arrow=slider("arrow", 1, 32, 1),
-        turn=slider("turn (degrees)", -180, 180, 0, 5),
-        stretch=slider("stretch", 0.1, 3.0, 1.0, 0.1, ".1f"),
-    )
-
-
-def layouts() -> dict[str, Float64[np.ndarray, "32 2"]]:
-    """Return the frequencies of each layout that `frequency_designer` offers, for 64 dimensions."""
-    golden = np.arange(32) * np.pi * (3 - np.sqrt(5))
-    lengths = 100.0 ** (-np.arange(32) / 32)
-    heads = [theory.mixed(16, angle=angle) for angle in np.arange(4) * np.pi / 8]
-    return {
-        "axial": theory.axial(64),
-        "flattened, 16 columns": theory.flattened(64, width=16),
-        "axial, turned by 45°": theory.turned(theory.axial(64), np.pi / 4),
-        "mixed, 4 heads": np.concatenate(heads),
-        "golden angles": lengths[:, None] * np.stack([np.cos(golden), np.sin(golden)], axis=-1),
-    }
-
-
-def frequency_designer_figure() -> tuple[Figure, str]:
-    """Return all layouts of `frequency_designer` side by side, and the sentence that says what they show."""
-    choices = layouts()
+def layouts_figure() -> tuple[Figure, str]:
+    """Return all layouts side by side, and the sentence that says what they show."""
+    choices = _layouts()
     fig, axes = figure(8.6, 3.9, rows=2, cols=len(choices))
     offsets = _offset_grid()
     for (name, frequencies), (above, below) in zip(choices.items(), axes.T, strict=True):
@@ -230,11 +198,17 @@ def frequency_designer_figure() -> tuple[Figure, str]:
     )
 
 
+def _layouts() -> dict[str, Float64[np.ndarray, "32 2"]]:
+    return {name: make() for name, make in LAYOUTS.items()}
+
+
 def frequency_designer_scene() -> Scene:
-    """Draw the state (layout, arrow, turn, stretch) of `frequency_designer`."""
+    """Draw what the frequencies decide: which offsets attention likes, and which it cannot tell apart.
+
+    One frequency of the layout is turned by so many degrees and stretched.
+    """
     fig, axes = mosaic("ABC;DDD", 8.6, 4.8, height_ratios=(1.7, 1), width_ratios=(0.9, 1, 1))
-    choices = layouts()
-    offsets = _offset_grid()
+    choices, offsets = _layouts(), _offset_grid()
     arrows, aim = _frequency_plane(axes["A"])
     logit = _map(axes["B"], offsets, cmap=DIVERGING, vmin=-1, vmax=1)
     _offset_axes(axes["B"], "mean logit K")
@@ -245,12 +219,14 @@ def frequency_designer_scene() -> Scene:
     _scale(axes["C"], apart, (0.1, 1))
     profiles, trace = _profiles(axes["D"])
 
-    def update(layout: str, arrow: int, turn: Real, stretch: Real) -> str:
+    def update(layout: str, arrow: int, degrees: Real, stretch: Real) -> str:
         frequencies = choices[layout].copy()
-        frequencies[arrow - 1] = stretch * theory.turned(frequencies[arrow - 1 : arrow], np.radians(turn))[0]
+        frequencies[arrow - 1] = (
+            stretch * theory.turned(frequencies[arrow - 1 : arrow], np.radians(degrees))[0]
+        )
         apart_by = distance(offsets, frequencies)
         aim(frequencies, arrow - 1)
-        logit.set_data(1 - apart_by**2 / 2)  # which is K, by cos a = 1 − 2 sin²(a/2)
+        logit.set_data(mean_logit(offsets, frequencies))
         apart.set_data(np.maximum(apart_by, 0.05))
         trace(frequencies)
         apart_by[REACH, REACH] = np.inf
@@ -261,15 +237,23 @@ def frequency_designer_scene() -> Scene:
     return Scene(fig, [*arrows, logit, apart, nearest, *profiles], update)
 
 
+frequency_designer = Widget(
+    frequency_designer_scene,
+    layout=choice("layout", list(LAYOUTS)),
+    arrow=slider("arrow", 1, 32, 1),
+    degrees=slider("turn (degrees)", -180, 180, 0, 5),
+    stretch=slider("stretch", 0.1, 3.0, 1.0, 0.1, ".1f"),
+)
+
+
 def _describe(
     frequencies: Float64[np.ndarray, "pairs 2"], hardest: Float64[np.ndarray, "offsets 2"], apart_by: float
 ) -> str:
     t = 16 / np.sqrt(2)
     along = mean_logit([[16.0, 0.0], [0.0, 16.0], [t, t], [t, -t]], frequencies)
-    rows, columns, *diagonals = (_number(value) for value in along)
+    rows, columns, *diagonals = (fixed(value) for value in along)
     level = "much the same in all directions" if np.ptp(along) < 0.1 else "it depends on the direction"
     x, y = min(hardest, key=lambda offset: (np.hypot(*offset), *-offset))
-    offset = f"({x:.0f}, {y:.0f})".replace("-", "−")
     told = (
         "cannot be told from 0 at all"
         if apart_by < 1e-9
@@ -277,7 +261,7 @@ def _describe(
     )
     return (
         f"At distance 16, K is {rows} along x, {columns} along y, {' and '.join(diagonals)} on the "
-        f"diagonals: {level}. The offset {offset} {told}."
+        f"diagonals: {level}. The offset {point(x, y, digits=0)} {told}."
     )
 
 
@@ -357,41 +341,16 @@ def _profiles(ax: Axes) -> Panel:
 # ---------------------------------------------------------------- 3: how big is the quaternion failure
 
 
-def quaternion_failure() -> ipywidgets.VBox:
-    """Show how much the quaternion attempt breaks relativity: by twice θ² times the area of two positions."""
-    return explore(
-        quaternion_failure_scene(),
-        x1=slider("x₁", -5.0, 5.0, 4.0, 0.5, ".1f"),
-        y1=slider("y₁", -5.0, 5.0, 1.0, 0.5, ".1f"),
-        x2=slider("x₂", -5.0, 5.0, 1.0, 0.5, ".1f"),
-        y2=slider("y₂", -5.0, 5.0, 5.0, 0.5, ".1f"),
-        theta=slider("θ", 0.01, 1.0, 0.1, 0.01),
-        two_sided=toggle("multiply from both sides"),
-    )
-
-
-def quaternion_failure_figure() -> tuple[Figure, str]:
-    """Return the still picture of `quaternion_failure`, and the sentence that says what it shows."""
-    return still(quaternion_failure_scene(), x1=4.0, y1=1.0, x2=1.0, y2=5.0, theta=0.1, two_sided=False)
-
-
 def quaternion_failure_scene() -> Scene:
-    """Draw the state (x1, y1, x2, y2, theta, two_sided) of `quaternion_failure`."""
+    """Draw how much the quaternion attempt breaks relativity: by twice θ² times the area of two positions."""
     fig, axes = mosaic("ABC", 8.6, 3.7, width_ratios=(1.15, 0.8, 1.15))
     area, span = _parallelogram(axes["A"])
     bars, raise_bars = _bars(axes["B"])
     marker, mark = _law(axes["C"])
 
-    def update(
-        x1: Real,
-        y1: Real,
-        x2: Real,
-        y2: Real,
-        theta: Real,
-        two_sided: bool,
-    ) -> str:
+    def update(x1: Real, y1: Real, x2: Real, y2: Real, theta: Real, two_sided: bool) -> str:
         first, second = (x1, y1), (x2, y2)
-        measured = _failure(first, second, theta, two_sided)
+        measured = quaternion.failure(first, second, theta, two_sided)
         predicted = quaternion.predicted_failure(first, second, theta)
         span(first, second)
         raise_bars(measured, predicted)
@@ -400,19 +359,25 @@ def quaternion_failure_scene() -> Scene:
         verdict = (
             "relativity holds, to rounding"
             if measured < 1e-12
-            else f"relativity fails by {_small(measured)}; 2θ² times the area is {_small(predicted)}"
+            else f"relativity fails by {about(measured)}; 2θ² times the area is {about(predicted)}"
         )
         return (
-            f"{side}, with θ = {theta:.2f} and positions {_pair(x1, y1)} and {_pair(x2, y2)}, which span an "
+            f"{side}, with θ = {theta:.2f} and positions {point(x1, y1)} and {point(x2, y2)}, which span an "
             f"area of {abs(x1 * y2 - x2 * y1):.2f}: {verdict}."
         )
 
     return Scene(fig, [*area, *bars, *marker], update)
 
 
-def _failure(first: theory.ArrayLike, second: theory.ArrayLike, theta: Real, two_sided: bool) -> float:
-    rotation = quaternion.two_sided_rotation if two_sided else quaternion.one_sided_rotation
-    return theory.relativity_error(lambda p: rotation(p[0], p[1], theta), first, second)
+quaternion_failure = Widget(
+    quaternion_failure_scene,
+    x1=slider("x₁", -5.0, 5.0, 4.0, 0.5, ".1f"),
+    y1=slider("y₁", -5.0, 5.0, 1.0, 0.5, ".1f"),
+    x2=slider("x₂", -5.0, 5.0, 1.0, 0.5, ".1f"),
+    y2=slider("y₂", -5.0, 5.0, 5.0, 0.5, ".1f"),
+    theta=slider("θ", 0.01, 1.0, 0.1, 0.01),
+    two_sided=toggle("multiply from both sides"),
+)
 
 
 def _parallelogram(ax: Axes) -> Panel:
@@ -455,7 +420,7 @@ def _bars(ax: Axes) -> Panel:
         tops = [max(height, FLOOR) for height in heights]
         for bar, top in zip(bars, tops, strict=True):
             bar.set_height(top - FLOOR)
-        labels.write([_small(height) for height in heights], [(i, 6 * top) for i, top in enumerate(tops)])
+        labels.write([about(height) for height in heights], [(i, 6 * top) for i, top in enumerate(tops)])
 
     return [*bars, labels], draw
 
@@ -469,17 +434,17 @@ def _law(ax: Axes) -> Panel:
     pairs = np.random.default_rng(0).uniform(-5, 5, (60, 2, 2))
     for theta, color in ((0.01, COLORS.green), (0.1, COLORS.blue), (1.0, COLORS.purple)):
         x = [quaternion.predicted_failure(first, second, theta) for first, second in pairs]
-        y = [_failure(first, second, theta, two_sided=False) for first, second in pairs]
+        y = [quaternion.failure(first, second, theta) for first, second in pairs]
         ax.plot(x, y, ".", ms=4, color=color, label=f"θ = {theta:g}")
     ax.set(xscale="log", yscale="log", xlim=limits, ylim=(1e-6, 1e2), title="one side: 180 random pairs")
     ax.set(xlabel="2θ²·area", ylabel="measured")
     ax.legend(loc="lower right", frameon=False, fontsize=8, handletextpad=0.1)
-    point = ax.plot([], [], "D", color=COLORS.vermillion, ms=9, mec="white", mew=1.5, clip_on=False)[0]
+    chosen = ax.plot([], [], "D", color=COLORS.vermillion, ms=9, mec="white", mew=1.5, clip_on=False)[0]
 
     def draw(predicted: Real, measured: Real) -> None:
-        point.set_data(np.clip([predicted], *limits), np.clip([measured], 1e-6, 1e2))
+        chosen.set_data(np.clip([predicted], *limits), np.clip([measured], 1e-6, 1e2))
 
-    return [point], draw
+    return [chosen], draw
 
 
 # ---------------------------------------------------------------- 4: what another width does to offsets
@@ -488,68 +453,45 @@ ROWS, TRAINED_WIDTH = 8, 8
 ASKED = {"2 below": (2, 0), "2 above": (-2, 0), "2 to the right": (0, 2), "2 to the left": (0, -2)}
 
 
-def width_change() -> ipywidgets.VBox:
-    """Show what a grid of another width does to the offsets that a model has learnt at width 8."""
-    return explore(
-        width_change_scene(),
-        width=slider("width", 6, 10, 8),
-        asked=choice("learnt offset", list(ASKED)),
-        row=slider("query row", 0, ROWS - 1, 2),
-        column=slider("query column", 0, 5, 3),
-    )
-
-
-def width_change_figure() -> tuple[Figure, str]:
-    """Return `width_change` at widths 8 and 10, and the sentence that says what it shows."""
-    fig, axes = figure(8.6, 7.0, rows=2, cols=2)
-    for (left, right), width in zip(axes, (8, 10), strict=True):
-        panels = _offset_panels(left, right, f", {width} columns")
-        _draw_offsets(panels, width, "2 below", row=2, column=3)
-    _offset_legend(fig)
-    return fig, (
-        "Learnt at width 8, “2 below” is the flattened offset +16: at width 8 it leads two rows down, at width 10"
-        " one row down and six columns to the right. In two dimensions the offset is (2, 0) at both widths."
-    )
-
-
 def width_change_scene() -> Scene:
-    """Draw the state (width, asked, row, column) of `width_change`."""
+    """Draw what a grid of another width does to the offsets that a model has learnt at width 8."""
     fig, (left, right) = figure(8.6, 4.1, cols=2)
-    panels = _offset_panels(left, right)
+    numbers, number = _cells(left, "flattened: n′ − n", 8)
+    pairs, pair = _cells(right, "2-D: x′ − x, y′ − y", 6.5)
     _offset_legend(fig)
 
     def update(width: int, asked: str, row: int, column: int) -> str:
-        return _draw_offsets(panels, width, asked, row, column)
+        down, right = ASKED[asked]
+        query, target = (row, column), (row + down, column + right)
+        reached = led_to(query, (down, right), TRAINED_WIDTH, width)
+        x, y = (axis.ravel() for axis in np.indices((ROWS, width)))
+        flat = [fixed(n, 0, sign=True) for n in (x - row) * width + (y - column)]
+        number(width, flat, query, reached, target)
+        pair(width, [f"{i},{j}" for i, j in zip(x - row, y - column, strict=True)], query, target, target)
+        away = point(reached[0] - row, reached[1] - column, digits=0)
+        leads = (
+            "leads off the grid"
+            if not 0 <= reached[0] < ROWS
+            else "still leads there"
+            if reached == target
+            else f"leads to the offset {away} instead"
+        )
+        learnt = fixed(down * TRAINED_WIDTH + right, 0, sign=True)
+        return (
+            f"Learnt at width {TRAINED_WIDTH}, “{asked}” is the flattened offset {learnt}; at width {width} it {leads}."
+            f" In two dimensions it is {point(down, right, digits=0)} at every width."
+        )
 
-    return Scene(fig, [artist for artists, _ in panels for artist in artists], update)
-
-
-def _draw_offsets(panels: Sequence[Panel], width: int, asked: str, row: int, column: int) -> str:
-    down, right = ASKED[asked]
-    learnt = down * TRAINED_WIDTH + right
-    target = row + down, column + right
-    reached = divmod(row * width + column + learnt, width)
-    x, y = (axis.ravel() for axis in np.indices((ROWS, width)))
-    flat = [f"{n:+d}" for n in (x - row) * width + (y - column)]
-    pairs = [f"{i:d},{j:d}" for i, j in zip(x - row, y - column, strict=True)]
-    panels[0][1](width, flat, (row, column), reached, target)
-    panels[1][1](width, pairs, (row, column), target, target)
-    where = f"({reached[0] - row}, {reached[1] - column})".replace("-", "−")
-    leads = (
-        "leads off the grid"
-        if not 0 <= reached[0] < ROWS
-        else "still leads there"
-        if reached == target
-        else f"leads to the offset {where} instead"
-    )
-    return (
-        f"Learnt at width {TRAINED_WIDTH}, “{asked}” is the flattened offset {learnt:+d}; at width {width} "
-        f"it {leads}. In two dimensions it is ({down}, {right}) at every width.".replace("-", "−")
-    )
+    return Scene(fig, [*numbers, *pairs], update)
 
 
-def _offset_panels(left: Axes, right: Axes, suffix: str = "") -> tuple[Panel, Panel]:
-    return _cells(left, f"flattened: n′ − n{suffix}", 8), _cells(right, f"2-D: x′ − x, y′ − y{suffix}", 6.5)
+width_change = Widget(
+    width_change_scene,
+    width=slider("width", 6, 10, 10),
+    asked=choice("learnt offset", list(ASKED)),
+    row=slider("query row", 0, ROWS - 1, 2),
+    column=slider("query column", 0, 5, 3),
+)
 
 
 def _offset_legend(fig: Figure) -> None:
@@ -574,9 +516,9 @@ def _cells(ax: Axes, title: str, size: Real) -> Panel:
         ax.add_collection(layer, autolim=False)
     labels = Labels(ax, [(0, 0)], size)
 
-    def draw(width: int, offsets: Sequence[str], start: Cell, end: Cell, wanted: Cell) -> None:
+    def draw(width: int, offsets: Sequence[str], start: Cell, end: Cell, meant: Cell) -> None:
         cells = [(i, j) for i in range(ROWS) for j in range(width)]
-        for layer, marked in zip(layers, (cells, [start], [end], [wanted]), strict=True):
+        for layer, marked in zip(layers, (cells, [start], [end], [meant]), strict=True):
             layer.set_verts([_square(cell) for cell in marked if cell in cells])
         texts = dict(zip(cells, offsets, strict=True))
         del texts[start]  # which is 0
@@ -608,21 +550,3 @@ def _arrows(ax: Axes, colors: Sequence[str], width: Real = 0.02) -> Any:
     return ax.quiver(
         zero, zero, zero, zero, color=colors, angles="xy", scale_units="xy", scale=1, width=width, zorder=3
     )
-
-
-def _number(value: Real) -> str:
-    text = f"{value:.2f}"
-    return "0.00" if text == "-0.00" else text.replace("-", "−")
-
-
-def _pair(x: Real, y: Real) -> str:
-    return f"({x:.1f}, {y:.1f})".replace("-0.0", "0.0").replace("-", "−")
-
-
-def _small(value: Real) -> str:
-    """Two digits of a positive number that may be tiny."""
-    if value == 0 or value >= 0.01:
-        return f"{value:.2g}"
-    mantissa, exponent = f"{value:.1e}".split("e")
-    superscript = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{mantissa}·10{superscript}"
