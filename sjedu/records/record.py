@@ -160,12 +160,7 @@ class Record:
             RecordError: if the file is not a record.
         """
         path = Path(folder) / FILE
-        fields = _read(path.read_bytes(), str(path))
-        try:
-            today = migrate(fields)
-        except ValueError as error:
-            raise RecordError(f"{path}: {error}") from error
-        return _parse(today, str(path))
+        return _parse(path.read_bytes(), str(path))
 
     def _fields(self) -> dict[str, Any]:
         return {"schema": SCHEMA, **dataclasses.asdict(self)}
@@ -190,7 +185,7 @@ def read_recorded(lesson: str) -> list[Record]:
 
     Raises:
         ValueError: if there is no such lesson.
-        RecordError: if a line is not a record of this lesson and its file's study, at today's schema.
+        RecordError: if a line is not a record of this lesson and its file's study.
     """
     folder = recorded(lesson)
     files = [file for file in folder.iterdir() if file.name.endswith(".jsonl")] if folder.is_dir() else []
@@ -223,13 +218,7 @@ def canonical(config: Mapping[str, Any]) -> str:
 
 
 def _line(content: bytes, lesson: str, study: str, source: str) -> Record:
-    fields = _read(content, source)
-    if fields.get("schema") != SCHEMA:
-        raise RecordError(
-            f"{source}: schema: got {fields.get('schema')!r}; expected {SCHEMA}, as"
-            " `python -m sjedu record --migrate` writes it"
-        )
-    record = _parse(fields, source)
+    record = _parse(content, source)
     if record.lesson != lesson:
         raise RecordError(f"{source}: lesson: got {record.lesson!r}; expected {lesson!r}")
     if record.config.get("study") != study:
@@ -237,18 +226,18 @@ def _line(content: bytes, lesson: str, study: str, source: str) -> Record:
     return record
 
 
-def _read(content: bytes, source: str) -> dict[str, Any]:
+def _parse(content: bytes, source: str) -> Record:
     try:
         fields = json.loads(content)
     except ValueError as error:
         raise RecordError(f"{source}: not JSON ({error})") from error
     if not isinstance(fields, dict):
         raise RecordError(f"{source}: got {type(fields).__name__}; expected the fields of a record")
-    return fields
-
-
-def _parse(content: Mapping[str, Any], source: str) -> Record:
-    fields = {name: value for name, value in content.items() if name != "schema"}
+    try:
+        fields = migrate(fields)
+    except ValueError as error:
+        raise RecordError(f"{source}: {error}") from error
+    del fields["schema"]
     hints = _types()
     if fields.keys() != hints.keys():
         wrong = ", ".join(sorted(fields.keys() ^ hints.keys()))

@@ -145,10 +145,7 @@ def test_records_of_a_lesson_are_found_in_the_package(tmp_path, monkeypatch):
         ({"lesson": "other"}, r"cpu\.jsonl, line 2: lesson: got 'other'; expected 'toy'"),
         ({"config": {"study": "gpu"}}, r"cpu\.jsonl, line 2: config\.study: got 'gpu'; expected 'cpu'"),
         ({"config": {}}, r"cpu\.jsonl, line 2: config\.study: got None; expected 'cpu'"),
-        (
-            {"schema": 1},
-            r"line 2: schema: got 1; expected 2, as `python -m sjedu record --migrate` writes it",
-        ),
+        ({"schema": 0}, r"cpu\.jsonl, line 2: schema: got 0; expected one of 1, 2"),
     ],
 )
 def test_a_line_in_the_wrong_place_is_named(tmp_path, monkeypatch, change, says):
