@@ -36,19 +36,16 @@ def setup(room: str | None, repository: Repository) -> str:
     """Return the first code cell: alike in each notebook but for the lesson's name."""
     arguments = f'"{room}", preset="cpu"' if room else ""
     return f"""\
-# Uses the course where it is installed; else installs it: from this clone, or from its repository.
+# Installs the course where it is missing: from this clone, or else from its repository.
+import os
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
-if getattr(find_spec("sjedu"), "origin", None) is None:  # a mere folder of that name has no origin
-    source = "-e .." if Path("../sjedu/course").is_dir() else "git+{repository.url}"
+if not getattr(find_spec("sjedu"), "origin", None):  # a mere folder has no origin
+    source = "-e .." if os.path.isdir("../sjedu/course") else "git+{repository.url}"
     %pip install -q {{source}}
-    sys.path.append("..")  # a kernel that already runs does not see an editable install
-    if getattr(find_spec("sjedu"), "origin", None) is None:
-        sys.exit("The course could not be installed: put right what pip says above and run this cell again.")
-
-from sjedu.course import setup
+    sys.path.append("..")  # a running kernel does not see an editable install
+from sjedu.course import setup  # not found? fix what pip reports above, and run this again
 
 here = setup({arguments})
 here"""

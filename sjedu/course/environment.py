@@ -5,18 +5,19 @@ Nothing here needs a third-party package to be imported, so that a missing one c
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import platform
 import re
-import shutil
-import sys
-from collections.abc import Iterator
+import subprocess
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+import sjedu
 from sjedu.course.lessons import lesson
 from sjedu.figures.tables import Badge, Cell, Table, Tone
 
@@ -32,29 +33,37 @@ class SetupError(RuntimeError):
         return [f"The course cannot start here: {self}"]
 
 
-@dataclass(frozen=True)
-class Setup:
-    """What the setup cell found."""
+class _Shown(ABC):
+    """What is shown as a table."""
 
-    lesson: str
-    python: str
-    torch: str
-    device: str
-    preset: str
-    note: str = ""
-
+    @abstractmethod
     def table(self) -> Table:
-        """Return the findings as a table of one row."""
-        row = [self.lesson, self.python, self.torch, self.device, self.preset]
-        return Table(
-            ["lesson", "Python", "torch", "device", "preset"], [row], notes=[self.note] if self.note else []
-        )
+        """Return it as a table."""
 
     def __repr__(self) -> str:
         return self.table().to_text()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return self.table()._repr_mimebundle_()
+
+
+@dataclass(frozen=True, repr=False)
+class Setup(_Shown):
+    """What the setup cell found."""
+
+    lesson: str
+    course: str
+    python: str
+    torch: str
+    device: str
+    preset: str
+    notes: tuple[str, ...] = ()
+
+    def table(self) -> Table:
+        """Return the findings as a table of one row."""
+        header = ["lesson", "sjedu", "Python", "torch", "device", "preset"]
+        row = [self.lesson, self.course, self.python, self.torch, self.device, self.preset]
+        return Table(header, [row], notes=self.notes)
 
 
 def setup(room: str | None = None, preset: str = "cpu") -> Setup:
@@ -69,20 +78,31 @@ def setup(room: str | None = None, preset: str = "cpu") -> Setup:
         SetupError: if a package is missing or too old; the message says what to do.
     """
     title = lesson(room).title if room else "start page"
-    for name, bound in requirements():
-        if advice := _shortfall(name, bound):
-            raise SetupError(advice)
-    _check_preset(room, preset)
-    note = ""
-    if preset == "gpu" and not _device().startswith("cuda"):
-        note = "No CUDA device was found: the gpu preset will take very long here. preset='cpu' fits."
-    return Setup(title, platform.python_version(), metadata.version("torch"), _device(), preset, note)
-
-
-def _check_preset(room: str | None, preset: str) -> None:
-    known = list(importlib.import_module(f"sjedu.{room}.experiment").PRESETS) if room else ["cpu", "gpu"]
+    if lacking := _shortfalls():
+        raise SetupError(lacking[0])
+    known = importlib.import_module(f"sjedu.{room}.experiment").PRESETS if room else ("cpu", "gpu")
     if preset not in known:
         raise ValueError(f"preset: got {preset!r}; expected one of {', '.join(known)}")
+    course, notes = _course()
+    if preset == "gpu" and not _device().startswith("cuda"):
+        notes += ("No CUDA device was found: the gpu preset will take very long here. preset='cpu' fits.",)
+    return Setup(title, course, platform.python_version(), version("torch"), _device(), preset, notes)
+
+
+def _course() -> tuple[str, tuple[str, ...]]:
+    """Which course runs: its version, folder and commit; and a note if it is not the one beside the notebook."""
+    folder = Path(sjedu.__file__).resolve().parents[1]
+    inside = Path.cwd().resolve().is_relative_to(folder)
+    words = [sjedu.__version__, "this clone" if inside else f"folder {folder.name}"]
+    if (folder / ".git").exists():
+        git = ["git", "-C", str(folder), "describe", "--always", "--dirty=, changed", "--exclude=*"]
+        with contextlib.suppress(OSError, subprocess.CalledProcessError):  # no git, or somebody else's folder
+            words += [
+                f"commit {subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()}"
+            ]
+    other = not inside and Path("../sjedu/course").is_dir()
+    advice = "The clone that holds this notebook is not the sjedu that runs: `pip install -e ..` makes it so."
+    return ", ".join(words), (advice,) if other else ()
 
 
 @dataclass(frozen=True)
@@ -95,8 +115,8 @@ class Finding:
     advice: str = ""
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(_Shown):
     """What works here and what does not."""
 
     findings: tuple[Finding, ...]
@@ -113,37 +133,21 @@ class Report:
         ]
         return Table(["", "status", "found", "what to do"], rows)
 
-    def __repr__(self) -> str:
-        return self.table().to_text()
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return self.table()._repr_mimebundle_()
-
 
 def doctor() -> Report:
-    """Return what works here: Python, packages, device, widgets, kernel, fonts, data, disk."""
-    packages = _packages()
-    findings = [Finding("Python", "ok", platform.python_version()), packages]
-    if packages.status == "ok":
-        findings += [_torch(), _accelerator(), _fonts()]
-    return Report((*findings, _widgets(), _kernel(), _downloads(), _data(), _disk()))
-
-
-def requirements() -> Iterator[tuple[str, str]]:
-    """Yield the packages that the course needs with their lower bounds, from the package's own metadata.
-
-    Raises:
-        SetupError: if the course itself is not installed.
-    """
-    try:
-        lines = metadata.requires("sjedu") or []
-    except metadata.PackageNotFoundError:
-        raise SetupError(
-            "sjedu is not installed: run `pip install -e .` in the folder of pyproject.toml."
-        ) from None
-    for line in lines:
-        if "extra ==" not in line and (match := re.match(r"([\w.-]+)\s*>=\s*([\w.]+)", line)):
-            yield match[1], match[2]
+    """Return what works here: the course, Python, packages, device, what notebooks need, data."""
+    findings = [Finding("sjedu", "ok", _course()[0]), Finding("Python", "ok", platform.python_version())]
+    if lacking := _shortfalls():
+        findings += [Finding("packages", "missing", f"{len(lacking)} missing or too old", " ".join(lacking))]
+    else:
+        findings += [Finding("packages", "ok", "all that the course needs"), _torch(), _accelerator()]
+    findings += [
+        _package("widgets", "ipywidgets", "missing", "Run `pip install ipywidgets`."),
+        _package("kernel", "ipykernel", "missing", "Run `pip install ipykernel` to open the notebooks."),
+        _package("downloads", "pooch", "warn", "Only for real data sets: run `pip install pooch`."),
+        _data(),
+    ]
+    return Report(tuple(findings))
 
 
 def version(name: str) -> str:
@@ -154,31 +158,27 @@ def version(name: str) -> str:
         return ""
 
 
-def _release(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version.split("+")[0])[:3])
+def _shortfalls() -> list[str]:
+    """What is missing or too old of what the course needs, by the package's own metadata, each with what to do."""
+    try:
+        lines = metadata.requires("sjedu") or []
+    except metadata.PackageNotFoundError:
+        return ["sjedu is not installed: run `pip install -e .` in the folder of pyproject.toml."]
+    needed = [re.match(r"([\w.-]+)\s*>=\s*([\w.]+)", line) for line in lines if "extra ==" not in line]
+    return [advice for each in needed if each and (advice := _shortfall(each[1], each[2]))]
 
 
 def _shortfall(name: str, bound: str) -> str:
-    """Return what is wrong with an installed package and what to do, or "" if nothing is."""
-    found = version(name)
-    if found and _release(found) >= _release(bound):
+    installed = version(name)
+    if installed and _release(installed) >= _release(bound):
         return ""
-    what = f"{name} {found} was found" if found else f"there is no {name}"
+    what = f"{name} {installed} was found" if installed else f"there is no {name}"
     advice = f"run `pip install -U '{name}>={bound}'` and restart the kernel."
     return f"needs {name} {bound} or newer, {what}: {advice}"
 
 
-def _packages() -> Finding:
-    try:
-        bounds = list(requirements())
-    except SetupError as error:
-        return Finding("packages", "missing", "sjedu is not installed", str(error))
-    lacking = [advice for name, bound in bounds if (advice := _shortfall(name, bound))]
-    if lacking:
-        return Finding(
-            "packages", "missing", f"{len(lacking)} of {len(bounds)} missing or too old", " ".join(lacking)
-        )
-    return Finding("packages", "ok", f"all {len(bounds)} that the course needs")
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version.split("+")[0])[:3])
 
 
 def _torch() -> Finding:
@@ -186,8 +186,8 @@ def _torch() -> Finding:
 
     threads = torch.get_num_threads()
     advice = "The lessons' small networks gain nothing from more than one thread: set OMP_NUM_THREADS=1."
-    found = f"{torch.__version__}, {threads} thread{'s' * (threads > 1)}"
-    return Finding("torch", "ok", found, advice if threads > 1 else "")
+    words = f"{torch.__version__}, {threads} thread{'s' * (threads > 1)}"
+    return Finding("torch", "ok", words, advice if threads > 1 else "")
 
 
 def _device() -> str:
@@ -209,72 +209,22 @@ def _accelerator() -> Finding:
     return Finding("device", "ok", device, advice)
 
 
-def _fonts() -> Finding:
-    from matplotlib import font_manager
-
-    families = {entry.name for entry in font_manager.fontManager.ttflist}
-    known = (
-        "CJK",
-        "SimHei",
-        "YaHei",
-        "PingFang",
-        "WenQuanYi",
-        "Heiti",
-        "Songti",
-        "Source Han",
-        "Arial Unicode",
+def _package(row: str, name: str, without: Status, advice: str) -> Finding:
+    installed = version(name)
+    return (
+        Finding(row, "ok", f"{name} {installed}")
+        if installed
+        else Finding(row, without, f"no {name}", advice)
     )
-    chinese = sorted(family for family in families if any(name in family for name in known))
-    if chinese:
-        return Finding("fonts", "ok", f"Chinese in figures with {chinese[0]}")
-    return Finding(
-        "fonts", "ok", "Latin only", "Enough for the lessons: Chinese stands in the text, not in figures."
-    )
-
-
-def _widgets() -> Finding:
-    kernel, lab, front = version("ipywidgets"), version("jupyterlab"), version("jupyterlab_widgets")
-    if not kernel:
-        return Finding("widgets", "missing", "no ipywidgets", "Run `pip install ipywidgets`.")
-    if "google.colab" in sys.modules or not lab:
-        return Finding("widgets", "ok", f"ipywidgets {kernel}; the front end brings its own half")
-    wanted = _release(kernel)[0] - 5 if _release(kernel)[0] >= 8 else 1
-    found = f"ipywidgets {kernel}, JupyterLab {lab}, jupyterlab_widgets {front or 'none'}"
-    if not front or _release(front)[0] != wanted or (_release(lab)[0] >= 4 and wanted < 3):
-        return Finding(
-            "widgets", "warn", found, "Sliders will not show: run `pip install -U ipywidgets jupyterlab`."
-        )
-    return Finding("widgets", "ok", found)
-
-
-def _kernel() -> Finding:
-    if found := version("ipykernel"):
-        return Finding("kernel", "ok", f"ipykernel {found} in {Path(sys.prefix).name}")
-    return Finding("kernel", "missing", "no ipykernel", "Run `pip install ipykernel` to open the notebooks.")
-
-
-def _downloads() -> Finding:
-    if found := version("pooch"):
-        return Finding("downloads", "ok", f"pooch {found}")
-    return Finding("downloads", "warn", "no pooch", "Only for real data sets: run `pip install pooch`.")
 
 
 def _data() -> Finding:
     folder = os.environ.get("SJEDU_DATA")
     if not folder:
-        return Finding(
-            "data", "ok", "embedded sets", "For files of your own, name their folder in SJEDU_DATA."
-        )
+        advice = "For files of your own, name their folder in SJEDU_DATA."
+        return Finding("data", "ok", "embedded sets", advice)
     if not Path(folder).is_dir():
-        return Finding(
-            "data", "warn", f"SJEDU_DATA is {folder}", "There is no such folder: make it or name another."
-        )
+        advice = "There is no such folder: make it or name another."
+        return Finding("data", "warn", f"SJEDU_DATA is {folder}", advice)
     names = sorted(entry.name for entry in Path(folder).iterdir())
     return Finding("data", "ok", f"{folder}: {', '.join(names[:8]) or 'empty'}{' …' * (len(names) > 8)}")
-
-
-def _disk() -> Finding:
-    free = shutil.disk_usage(Path.cwd()).free / 1e9
-    if free < 2:
-        return Finding("disk", "warn", f"{free:.1f} GB free", "Checkpoints and data sets want about 2 GB.")
-    return Finding("disk", "ok", f"{free:.0f} GB free")

@@ -25,7 +25,7 @@ from sjedu.course.lessons import LESSONS
 from sjedu.course.repository import Repository
 
 #: Why the output of a generated cell is not compared when the notebooks are tested.
-NOT_COMPARED = {"setup": "versions and device are this machine's"}
+NOT_COMPARED = {"setup": "versions, commit and device are this machine's"}
 _EXERCISE_PARTS = {
     "task": (cells.exercise_task, "markdown"),
     "stub": (cells.exercise_stub, "code"),

@@ -283,7 +283,7 @@ def _blocks_refuse(answer: Answer) -> None:
 
 @EXERCISES.add("3", "Find the basis", minutes=25, difficulty="hard")
 @judged_by(_blocks_orthogonal, _blocks_rebuild, _blocks_refuse)
-def joint_blocks(B1: np.ndarray, B2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def common_basis(B1: np.ndarray, B2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     r"""Return Q, shape (dim, dim), and omegas, shape (dim / 2, 2).
 
     Given two commuting antisymmetric matrices of even size, without zero or repeated frequencies, return an

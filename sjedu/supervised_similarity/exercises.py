@@ -67,7 +67,7 @@ def _loss_slopes(answer: Answer) -> None:
 
 @EXERCISES.add("1", "Three losses and their slopes", minutes=10, difficulty="easy")
 @judged_by(_loss_values, _loss_slopes)
-def cosine_loss(c: float, t: int, kind: str) -> tuple[float, float]:
+def loss_and_slope(c: float, t: int, kind: str) -> tuple[float, float]:
     r"""Return (loss, derivative by c).
 
     Return the loss and its derivative by the cosine `c` for a pair with the label `t` (1 alike, 0 not): (i)

@@ -592,7 +592,7 @@ def _budget_round_trip(answer: Answer) -> None:
 
 @EXERCISES.add("6", "Choose κ by its price", minutes=8, difficulty="easy")
 @judged_by(_budget_zero, _budget_three, _budget_round_trip)
-def kappa_for_kl(d: int, nats: float) -> float:
+def kappa_for_budget(d: int, nats: float) -> float:
     r"""Return kappa, a number.
 
     Return the $\kappa$ at which the KL to the uniform law is `nats`. `sjedu.vmf_vae.kl_to_uniform(d, kappa)`

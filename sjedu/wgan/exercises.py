@@ -142,7 +142,7 @@ def _transform_exact(answer: Answer) -> None:
 
 @EXERCISES.add("1", "The c-transform", minutes=8, difficulty="easy")
 @judged_by(_transform_shape, _transform_shift, _transform_weak_duality, _transform_twice, _transform_exact)
-def c_transform(C: np.ndarray, f: np.ndarray) -> np.ndarray:
+def best_partner(C: np.ndarray, f: np.ndarray) -> np.ndarray:
     r"""C: (n, m), f: (n,) -> (m,)
 
     Return $f^c(y_j) = \min_i\,[C_{ij} - f_i]$, the best partner of $f$ in the dual problem.

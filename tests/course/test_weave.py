@@ -64,14 +64,14 @@ def test_setup_is_short_and_tagged_with_the_reason():
     setup = weave(new_notebook(cells=[cell("setup")]), START, REPOSITORY).cells[0]
     assert len([line for line in setup.source.splitlines() if line]) <= 13
     assert setup.metadata.tags == ["nbval-ignore-output"]
-    assert setup.metadata.sjedu.not_compared == "versions and device are this machine's"
+    assert setup.metadata.sjedu.not_compared == "versions, commit and device are this machine's"
 
 
 def test_exercise_task_folds_hint_and_solution(path):
     task = sources(lesson_notebook(), path)["exercise:1.task"]
     assert task.startswith("### Exercise 1 · Twice\n\n*●○○ easy · try for 3 minutes*\n\nWrite $2x$.\n")
     folded = re.findall(r"<details>\n<summary>(\w+)</summary>\n\n(.*?)\n\n</details>", task, re.DOTALL)
-    solution = '```python\ndef double(x: float) -> float:\n    return 2 * x\n```'
+    solution = "```python\ndef double(x: float) -> float:\n    return 2 * x\n```"
     assert folded == [("Hint", "Add."), ("Solution", solution)]
 
 

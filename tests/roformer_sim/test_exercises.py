@@ -11,8 +11,8 @@ from sjedu.roformer_sim.exercises import (
     EXERCISES,
     distill_loss,
     mined_pairs,
-    nucleus,
     simbert_contrastive,
+    top_p,
     whiten,
 )
 
@@ -77,7 +77,7 @@ def long_nucleus(probs, p):
 
 
 def raw_nucleus(probs, p):
-    return np.where(nucleus(probs, p) > 0, probs, 0)
+    return np.where(top_p(probs, p) > 0, probs, 0)
 
 
 def vector_distance(u, v, weight=100.0):
@@ -176,13 +176,12 @@ def test_wrong_answers_are_rejected_for_their_reason(id, answer, reason):
 
 
 def test_solutions_agree_with_the_package():
-    from sjedu.roformer_sim import contrastive_loss, distillation_loss
-    from sjedu.roformer_sim import nucleus as fast_nucleus
+    from sjedu.roformer_sim import contrastive_loss, distillation_loss, nucleus
     from sjedu.roformer_sim import whiten as fast_whiten
 
     v = torch.randn(8, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(simbert_contrastive(v, 20.0), contrastive_loss(v, scale=20.0))
     torch.testing.assert_close(distill_loss(v, v[:, :2]), distillation_loss(v, v[:, :2]))
     p = torch.softmax(v[:, 0], dim=0)
-    np.testing.assert_allclose(nucleus(p.numpy(), 0.7), fast_nucleus(v[:, 0], 0.7), atol=1e-6)
+    np.testing.assert_allclose(top_p(p.numpy(), 0.7), nucleus(v[:, 0], 0.7), atol=1e-6)
     torch.testing.assert_close(whiten(v, 2).abs(), fast_whiten(v, 2).abs())

@@ -10,7 +10,7 @@ from sjedu.rope_2d import exercises
 from sjedu.rope_2d.exercises import EXERCISES
 from sjedu.rope_2d.quaternion import one_sided_rotation
 
-rope2d, commuting_pair, joint_blocks = exercises.rope2d, exercises.commuting_pair, exercises.joint_blocks
+rope2d, commuting_pair, common_basis = exercises.rope2d, exercises.commuting_pair, exercises.common_basis
 collisions, sandwich, tie_positions = exercises.collisions, exercises.sandwich, exercises.tie_positions
 
 
@@ -68,12 +68,12 @@ def trivial_pair(b, c, f):
 
 
 def unscaled(B1, B2):
-    Q, omegas = joint_blocks(B1, B2)
+    Q, omegas = common_basis(B1, B2)
     return Q / np.sqrt(2), omegas
 
 
 def absolute_frequencies(B1, B2):
-    Q, omegas = joint_blocks(B1, B2)
+    Q, omegas = common_basis(B1, B2)
     return Q, np.abs(omegas)
 
 

@@ -9,25 +9,29 @@ import scipy.stats
 from sjedu.supervised_similarity import exercises
 from sjedu.supervised_similarity.exercises import EXERCISES
 
-cosine_loss, head_score, mean_cosine = exercises.cosine_loss, exercises.head_score, exercises.mean_cosine
+loss_and_slope, head_score, mean_cosine = (
+    exercises.loss_and_slope,
+    exercises.head_score,
+    exercises.mean_cosine,
+)
 cosent, spearman, bootstrap_interval = exercises.cosent, exercises.spearman, exercises.bootstrap_interval
 
 
 def loss_alone(c, t, kind):
-    return cosine_loss(c, t, kind)[0]
+    return loss_and_slope(c, t, kind)[0]
 
 
 def labels_exchanged(c, t, kind):
-    return cosine_loss(c, 1 - t, kind)
+    return loss_and_slope(c, 1 - t, kind)
 
 
 def downhill(c, t, kind):
-    loss, slope = cosine_loss(c, t, kind)
+    loss, slope = loss_and_slope(c, t, kind)
     return loss, -slope
 
 
 def restless(c, t, kind):
-    loss, slope = cosine_loss(c, t, kind)
+    loss, slope = loss_and_slope(c, t, kind)
     return loss, slope if kind != "margin" else (-1.0 if t else 1.0)
 
 

@@ -95,7 +95,7 @@ def rule_of_thumb(d, nats):
 
 
 def short_bracket(d, nats):
-    return min(exercises.kappa_for_kl(d, nats), 100.0)
+    return min(exercises.kappa_for_budget(d, nats), 100.0)
 
 
 def off_between(d, kappa):

@@ -10,7 +10,7 @@ from scipy.spatial.distance import cdist
 from sjedu.wgan import exercises
 from sjedu.wgan.exercises import EXERCISES
 
-c_transform, c_eps_transform = exercises.c_transform, exercises.c_eps_transform
+best_partner, c_eps_transform = exercises.best_partner, exercises.c_eps_transform
 
 
 # ---------------------------------------------------------------- 0
@@ -64,7 +64,7 @@ def without_f(C, f):
 
 
 def timid(C, f):
-    return c_transform(C, f) - 0.1
+    return best_partner(C, f) - 0.1
 
 
 def constant(C, f):
@@ -87,7 +87,7 @@ def naive(C, f, a, eps):
 
 
 def hard(C, f, a, eps):
-    return c_transform(C, f)
+    return best_partner(C, f)
 
 
 def wrong_sign(C, f, a, eps):
@@ -302,10 +302,10 @@ def test_squares_have_their_least_where_lengths_have_it_to_the_grid():
 
 
 def test_an_exception_is_explained():
-    def c_transform(C, f):
+    def best_partner(C, f):
         raise ZeroDivisionError("oh")
 
-    feedback = EXERCISES["1"].check(c_transform)
+    feedback = EXERCISES["1"].check(best_partner)
     assert feedback.correct is False
     wanted = "your function raised ZeroDivisionError: oh (input ndarray of float64 (5, 7)"
     assert feedback.message.startswith(wanted)
