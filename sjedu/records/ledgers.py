@@ -221,10 +221,17 @@ def _html_table(entries: Sequence[Entry]) -> str:
 
 
 def _html(texts: dict[str, str]) -> str:
-    """The first text as it is, for the column's head says what it is; the others small, with their names."""
-    (_, first), *others = texts.items()
-    small = [f"<br><small>{label}: {html.escape(text)}</small>" for label, text in others if text]
-    return html.escape(first) + "".join(small)
+    """The first text without a name, for the column's head says what it is; the others small, with theirs."""
+    (head, first), *others = texts.items()
+    # One comparison a line: semicolons part them.
+    lines = first.split("; ") if head == "Measured here" else [first]
+    small = [f"<br><small>{label}: {_unbroken(text)}</small>" for label, text in others if text]
+    return "<br>".join(map(_unbroken, lines)) + "".join(small)
+
+
+def _unbroken(text: str) -> str:
+    """Escape a text, and keep figures on one line: "0.86 ± 0.01", "p = .03"."""
+    return html.escape(re.sub(r" ([=±<×]) ", "\u00a0\\1\u00a0", text))
 
 
 def _markdown(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import types
 
@@ -115,6 +116,13 @@ def test_html_has_two_tables_of_three_columns(toy):
     assert page.count("<details><summary>rule</summary>p &lt; 0.05.</details>") == 4
     assert "It is &lt;noise&gt;." in page
     assert "Three seeds are too few." in page
+
+
+def test_each_comparison_has_a_line_and_figures_stay_together():
+    evidence = Evidence("over a +0.1, p = .03; over b +0.2, p < .001", True, "digits; 10 seeds")
+    page = Ledger("toy", [], [dataclasses.replace(claim(), measure=lambda: evidence)]).to_html()
+    assert "over a +0.1, p\u00a0=\u00a0.03<br>over b +0.2, p\u00a0&lt;\u00a0.001<br>" in page
+    assert "Scale here: digits; 10 seeds" in page
 
 
 def test_one_entry_shows_itself(toy):
