@@ -20,6 +20,8 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from sjedu.checks import check_count
+
 #: A module, or any function of its inputs that returns a tensor with one row for each sample.
 Encoder: TypeAlias = Callable[..., Any]
 #: A tensor, or a tuple (positional arguments) or a mapping (keyword arguments) of tensors, one row a sample each.
@@ -102,11 +104,12 @@ def accumulate(
         The loss, without a graph. (The surrogate Σ⟨h, h̃⟩ has the right gradient, but its value means nothing.)
 
     Raises:
-        ValueError: micro_batch is not a whole number of at least 1; encoders and inputs do not match; rows of
-            one encoder's inputs differ in number, or between processes; a batch norm is in training mode (its
-            statistics would be those of the micro-batch: see `accumulate_batch_norm`); several processes are at
-            work without an accelerator; both scaler and accelerator are given.
-        TypeError: an encoder is not callable, returns no tensor, or the loss does not return one number.
+        ValueError: micro_batch is less than 1; encoders and inputs do not match; rows of one encoder's inputs
+            differ in number, or between processes; a batch norm is in training mode (its statistics would be those
+            of the micro-batch: see `accumulate_batch_norm`); several processes are at work without an accelerator;
+            both scaler and accelerator are given.
+        TypeError: micro_batch is not a whole number; an encoder is not callable, returns no tensor, or the loss
+            does not return one number.
         FloatingPointError: an embedding or the loss is NaN or infinite. No gradient was changed.
         RuntimeError: the second pass gave other embeddings than the first (state or randomness that cannot be
             replayed), or no graph.
@@ -168,27 +171,26 @@ class _Tower:
         if replay and k == 0 and self.beginning is not None:
             self.beginning.restore()
         with torch.enable_grad():
-            found = self._embed(self.chunks[k])
-        if not found.requires_grad:
+            h = self._embed(self.chunks[k])
+        if not h.requires_grad:
             raise RuntimeError(
-                "encoders: the second pass returned embeddings without a graph; is there a no_grad, a detach, or"
-                " nothing to train in the encoder?"
+                "encoders: got embeddings without a graph in the second pass; expected no no_grad, no detach, and"
+                " something to train in the encoder"
             )
         if replay:
-            _expect_same(found.detach(), self.embeddings[k])
-        with torch.autocast(found.device.type, enabled=False):
-            torch.autograd.backward(found, self.gradients[k].to(found.dtype))
+            _expect_same(h.detach(), self.embeddings[k])
+        with torch.autocast(h.device.type, enabled=False):
+            torch.autograd.backward(h, self.gradients[k].to(h.dtype))
 
     def _embed(self, chunk: Inputs) -> Tensor:
-        found = call(self.encoder, chunk)
-        if not isinstance(found, Tensor):
-            raise TypeError(f"encoders: an encoder returned {type(found).__name__}; expected a tensor")
-        if found.ndim == 0 or len(found) != rows(chunk):
+        h = call(self.encoder, chunk)
+        if not isinstance(h, Tensor):
+            raise TypeError(f"encoders: got {type(h).__name__} from an encoder; expected a tensor")
+        if h.ndim == 0 or len(h) != rows(chunk):
             raise ValueError(
-                f"encoders: got embeddings of shape {tuple(found.shape)} for {rows(chunk)} samples; expected a row"
-                " for each"
+                f"encoders: got embeddings of shape {tuple(h.shape)} for {rows(chunk)} samples; expected one row each"
             )
-        return found
+        return h
 
 
 class Processes:
@@ -198,7 +200,7 @@ class Processes:
         self, accelerator: Accelerator | None = None, scaler: torch.amp.GradScaler | None = None
     ) -> None:
         if accelerator is not None and scaler is not None:
-            raise ValueError("scaler: got one beside an accelerator, which has its own; expected None")
+            raise ValueError("scaler: got one and an accelerator, which has its own; expected None")
         self.accelerator = accelerator
         self.count = 1 if accelerator is None else int(accelerator.num_processes)
         self.scaler = scaler if accelerator is None else accelerator.scaler
@@ -209,7 +211,9 @@ class Processes:
             return own, slice(0, len(own))
         counts = self.accelerator.gather(torch.tensor([len(own)], device=own.device)).tolist()
         if len(set(counts)) > 1:
-            raise ValueError(f"inputs: got {counts} samples in the processes; expected as many in each")
+            raise ValueError(
+                f"inputs: got {counts} samples in the processes; expected the same number in each"
+            )
         start = len(own) * int(self.accelerator.process_index)
         return self.accelerator.gather(own), slice(start, start + len(own))
 
@@ -217,9 +221,9 @@ class Processes:
         """The loss as it is to be backpropagated."""
         return value if self.scaler is None else self.scaler.scale(value)
 
-    def unsynchronised(self, encoder: Encoder, wanted: bool) -> AbstractContextManager[Any]:
+    def unsynchronised(self, encoder: Encoder, more_to_come: bool) -> AbstractContextManager[Any]:
         """No exchange of gradients, unless this is the encoder's last micro-batch."""
-        if self.accelerator is None or not wanted or not isinstance(encoder, nn.Module):
+        if self.accelerator is None or not more_to_come or not isinstance(encoder, nn.Module):
             return nullcontext()
         context: AbstractContextManager[Any] = self.accelerator.no_sync(encoder)
         return context
@@ -236,25 +240,21 @@ def backward_to_embeddings(
         embeddings: of each encoder, in micro-batches, without a graph.
         loss: a function of them, one argument an encoder.
         processes: that share the batch.
-
-    Raises:
-        TypeError, RuntimeError, FloatingPointError: as `accumulate` says.
     """
     processes = processes or Processes()
     leaves: list[tuple[Tensor, slice]] = []
     for number, chunks in enumerate(embeddings):
         h = torch.cat(list(chunks))
         gathered, own = processes.gather(h.float() if h.dtype in (torch.float16, torch.bfloat16) else h)
-        _expect_finite(
-            gathered, number
-        )  # of all processes: if one alone stopped, the others would wait for it
+        # Those of all processes: if one alone stopped, the others would wait for it.
+        _expect_finite(gathered, number)
         leaves.append((gathered.requires_grad_(), own))
     with torch.enable_grad():
         value = loss(*(leaf for leaf, _ in leaves))
     if not isinstance(value, Tensor) or value.numel() != 1:
         raise TypeError(f"loss: got {_what(value)}; expected a tensor with one number")
     if not value.requires_grad:
-        raise RuntimeError("loss: it returned a value without a graph; is there a no_grad or a detach in it?")
+        raise RuntimeError("loss: got a value without a graph; expected no no_grad and no detach in it")
     if not bool(torch.isfinite(value).all()):
         raise FloatingPointError(
             f"loss: got {float(value.detach())}; expected a finite number (no gradient was changed)"
@@ -272,7 +272,7 @@ def _expect_finite(h: Tensor, number: int) -> None:
     if not bool(finite.all()):
         row = int(torch.nonzero(~finite.reshape(len(h), -1).all(dim=1))[0])
         raise FloatingPointError(
-            f"encoders: encoder {number} gave a NaN or infinite embedding for sample {row}; expected finite numbers"
+            f"encoders: got a NaN or infinite embedding for sample {row} from encoder {number}; expected finite numbers"
         )
 
 
@@ -309,21 +309,16 @@ def rows(inputs: Inputs) -> int:
     """
     counts = {len(leaf) if leaf.ndim else 0 for leaf in leaves_of(inputs)}
     if len(counts) != 1 or 0 in counts:
-        found = [tuple(leaf.shape) for leaf in leaves_of(inputs)]
+        shapes = [tuple(leaf.shape) for leaf in leaves_of(inputs)]
         raise ValueError(
-            f"inputs: got tensors of shapes {found}; expected as many rows in each, and at least one"
+            f"inputs: got tensors of shapes {shapes}; expected the same number of rows, at least one, in each"
         )
     return counts.pop()
 
 
 def chunks_of(inputs: Inputs, micro_batch: int) -> Iterator[Inputs]:
-    """Cut inputs into micro-batches of rows; the last may be smaller.
-
-    Raises:
-        ValueError: micro_batch is not a whole number of at least 1; or what `rows` raises.
-    """
-    if isinstance(micro_batch, bool) or not isinstance(micro_batch, int) or micro_batch < 1:
-        raise ValueError(f"micro_batch: got {micro_batch!r}; expected a whole number of at least 1")
+    """Cut inputs into micro-batches of rows; the last may be smaller."""
+    check_count("micro_batch", micro_batch)
     for start in range(0, rows(inputs), micro_batch):
         yield _part(inputs, slice(start, start + micro_batch))
 
@@ -373,7 +368,7 @@ def _towers(
         several, parts = [encoders], [inputs]
     if not several or len(several) != len(parts):
         raise ValueError(
-            f"inputs: got {len(parts)} for {len(several)} encoders; expected as many, and at least one"
+            f"inputs: got {len(parts)} for {len(several)} encoders; expected the same number, at least one"
         )
     for encoder in several:
         if not callable(encoder):
@@ -394,22 +389,21 @@ def _refuse_batch_norm(encoder: Encoder) -> None:
         for name, layer in module.named_modules():
             if isinstance(layer, BatchNorm) and uses_batch_statistics(layer):
                 raise ValueError(
-                    f"encoders: layer {name!r} ({type(layer).__name__}) is a batch norm in training mode, whose"
-                    " statistics would be those of the micro-batch; put it into eval mode, use another norm, or"
+                    f"encoders: got a batch norm in training mode, layer {name!r} ({type(layer).__name__}), whose"
+                    " statistics would be those of the micro-batch; expected eval mode, another norm, or a call of"
                     " accumulate_batch_norm"
                 )
 
 
-def _expect_same(found: Tensor, before: Tensor) -> None:
+def _expect_same(h: Tensor, before: Tensor) -> None:
     """Refuse a second pass that is another function: its gradient would belong to other embeddings."""
-    kind = torch.bfloat16 if torch.is_autocast_enabled(found.device.type) else found.dtype
+    kind = torch.bfloat16 if torch.is_autocast_enabled(h.device.type) else h.dtype
     tolerance = torch.finfo(kind).eps ** 0.5  # kernels may sum in another order, and no more than that
-    deviation = float((found.float() - before.float()).norm()), float(before.float().norm())
-    if deviation[0] > tolerance * deviation[1]:
+    deviation, size = float((h.float() - before.float()).norm()), float(before.float().norm())
+    if deviation > tolerance * size:
         raise RuntimeError(
-            "encoders: the second pass gave other embeddings than the first (off by"
-            f" {deviation[0] / deviation[1]:.2g}"
-            " of their norm): a layer changes its state in forward, or draws from a generator of its own"
+            f"encoders: got other embeddings in the second pass than in the first (off by {deviation / size:.2g} of"
+            " their norm); expected no layer that changes its state in forward or draws from a generator of its own"
         )
 
 

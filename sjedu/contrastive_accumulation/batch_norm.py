@@ -58,19 +58,19 @@ def accumulate_batch_norm(
         The loss, without a graph.
 
     Raises:
-        ValueError: micro_batch is not a whole number of at least 1, or several processes are at work.
+        ValueError: several processes are at work.
         RuntimeError: the encoder does not use its batch norms in the same order for every micro-batch.
-        FloatingPointError: an embedding or the loss is NaN or infinite.
+        What `accumulate` raises for its inputs, its embeddings and its loss.
 
     Source: ours; the article (closing section) leaves it to the reader.
     """
     if torch.distributed.is_available() and torch.distributed.is_initialized():
-        raise ValueError("accumulate_batch_norm: got several processes; expected one")
+        raise ValueError("processes: got several; expected one")
     sweep = _Sweep(encoder, list(chunks_of(inputs, micro_batch)), devices_of([encoder], [inputs]))
     with sweep.patched():
         embeddings = sweep.forward()
-        after = RandomState.now(sweep.devices)
         value, (gradients,) = backward_to_embeddings([embeddings], loss)
+        after = RandomState.now(sweep.devices)
         if gradients is not None:
             sweep.backward(torch.split(gradients, [len(h) for h in embeddings]))
     after.restore()
@@ -177,11 +177,11 @@ class _Sweep:
     def forward(self) -> list[Tensor]:
         """Collect the statistics of one layer after the other; the last walk arrives at the embeddings."""
         while True:
-            found = [self._embed(k) for k in range(len(self.chunks))]
+            embeddings = [self._embed(k) for k in range(len(self.chunks))]
             walked, self._complete = self._complete, len(self.sites)
             if walked == len(self.sites):
                 forget_casts()
-                return found
+                return embeddings
 
     def backward(self, gradients: Sequence[Tensor]) -> None:
         """Derive by the statistics of the last layer first, and at last by the parameters."""
@@ -210,23 +210,23 @@ class _Sweep:
         self._calls, self._from = 0, None
         with torch.no_grad():
             try:
-                found: Tensor = call(self.encoder, self.chunks[k])
+                h: Tensor = call(self.encoder, self.chunks[k])
             except _Reached:
                 return torch.empty(0)
         if self._calls < len(self.sites):
             raise RuntimeError(
-                "encoder: micro-batches used different numbers of batch norms; expected as many in each"
+                "encoder: got different numbers of batch norms in the micro-batches; expected the same number in each"
             )
-        return found
+        return h
 
     def _bracket(self, k: int, gradient: Tensor, first: int) -> Tensor:
         """Σ ⟨h, h̃⟩ + Σ_{l > first} ⟨m_l, m̄_l⟩ of a micro-batch, with a graph from site ``first`` on (-1: all)."""
         self._states[k].restore()
         self._calls, self._from, self._contributions = 0, first, []
         with torch.set_grad_enabled(first < 0):
-            found = call(self.encoder, self.chunks[k])
-            with torch.enable_grad(), torch.autocast(found.device.type, enabled=False):
-                return torch.stack([(found.to(gradient.dtype) * gradient).sum(), *self._contributions]).sum()
+            h = call(self.encoder, self.chunks[k])
+            with torch.enable_grad(), torch.autocast(h.device.type, enabled=False):
+                return torch.stack([(h.to(gradient.dtype) * gradient).sum(), *self._contributions]).sum()
 
     def _batch_norm(self, layer: BatchNorm, x: Tensor) -> Tensor:
         number, self._calls = self._calls, self._calls + 1
@@ -252,7 +252,7 @@ class _Sweep:
     def _expect(self, number: int, layer: BatchNorm) -> _Site:
         if number >= len(self.sites) or self.sites[number].layer is not layer:
             raise RuntimeError(
-                "encoder: it used its batch norms in different orders; expected always the same"
+                "encoder: got its batch norms in different orders; expected the same order in each micro-batch"
             )
         return self.sites[number]
 

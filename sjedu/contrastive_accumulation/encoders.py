@@ -73,13 +73,13 @@ class ResNet(nn.Module):
 
     def features(self, x: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, "batch size"]:
         """Return what the linear probe reads: the features before the head."""
-        found: Tensor = self.body(x)
-        return found
+        features: Tensor = self.body(x)
+        return features
 
     def forward(self, x: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, "batch dim"]:
         """Return the embeddings that the loss compares."""
-        found: Tensor = self.head(self.features(x))
-        return found
+        h: Tensor = self.head(self.features(x))
+        return h
 
 
 class SentenceEncoder(nn.Module):
@@ -111,8 +111,8 @@ class SentenceEncoder(nn.Module):
         """Return the embeddings of sentences whose ends are padded with 0."""
         padding = tokens == 0
         x = self.dropout(self.token(tokens) + self.position[: tokens.shape[1]])
-        found: Tensor = self.head(mean_of_tokens(self.blocks(x, src_key_padding_mask=padding), ~padding))
-        return found
+        h: Tensor = self.head(mean_of_tokens(self.blocks(x, src_key_padding_mask=padding), ~padding))
+        return h
 
 
 class PretrainedEncoder(nn.Module):
@@ -126,8 +126,8 @@ class PretrainedEncoder(nn.Module):
 
     def forward(self, tokens: Int64[Tensor, "batch length"]) -> Float[Tensor, "batch dim"]:
         """Return the embeddings of sentences whose ends are padded with 0."""
-        found = self.body(input_ids=tokens, attention_mask=(tokens != 0).long()).last_hidden_state[:, 0]
-        return F.normalize(found, dim=-1)
+        first = self.body(input_ids=tokens, attention_mask=(tokens != 0).long()).last_hidden_state[:, 0]
+        return F.normalize(first, dim=-1)
 
 
 def mean_of_tokens(

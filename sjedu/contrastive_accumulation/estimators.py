@@ -36,11 +36,11 @@ def compare_estimators(
     """Train up to the last step of ``at``, and compare every way with the exact gradient at each of them.
 
     Raises:
-        ValueError: a step comes before there is a queue, or what the config refuses.
+        ValueError: a step comes before there is a queue.
     """
     if min(at) < _AGE:
         raise ValueError(
-            f"at: got step {min(at)}; expected {_AGE} or later, when there is something to remember"
+            f"at: got step {min(at)}; expected at least {_AGE}, when there is something to remember"
         )
     config = dataclasses.replace(PRESETS["cpu"], seed=seed)
     seed_everything(seed)
@@ -48,12 +48,12 @@ def compare_estimators(
     pair = nn.ModuleList(build_encoders(config)).double()
     optimizer = torch.optim.AdamW(pair.parameters(), lr=config.learning_rate)
     past: deque[nn.ModuleList] = deque(maxlen=_AGE)
-    found: dict[int, dict[str, theory.Comparison]] = {}
+    comparisons: dict[int, dict[str, theory.Comparison]] = {}
     for step in range(max(at) + 1):
         x, y = (view.double() for view in task.batch(step))
         if step in at:
             exact = gradient(pair, partial(_backward, pair, x, y))
-            found[step] = {
+            comparisons[step] = {
                 name: theory.compare(gradient(pair, way).numpy(), exact.numpy())
                 for name, way in _ways(pair, past[0], (x, y), chunk).items()
             }
@@ -61,7 +61,7 @@ def compare_estimators(
         _backward(pair, x, y)
         optimizer.step()
         optimizer.zero_grad()
-    return found
+    return comparisons
 
 
 def _ways(
@@ -97,8 +97,8 @@ def _backward(pair: nn.ModuleList, x: Tensor, y: Tensor) -> None:
 
 def _embed(model: nn.Module, x: Tensor) -> Tensor:
     with torch.no_grad():
-        found: Tensor = model(x)
-    return found
+        h: Tensor = model(x)
+    return h
 
 
 def _loss(u: Tensor, v: Tensor) -> Tensor:

@@ -16,6 +16,8 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from sjedu.checks import check_choice, check_count, check_positive
+
 #: Logits of pairs that do not compete.
 _NEVER = float("-inf")
 
@@ -57,9 +59,9 @@ def info_nce(
         block: rows at a time; None: the whole matrix under autograd, which can be differentiated twice.
 
     Raises:
-        ValueError: an argument has a wrong shape, value or index; a row has no candidate but its positive is
-            masked; or one tower holds an odd number of rows and no positives.
-        TypeError: u or v is not of floating point.
+        ValueError: an argument has a wrong shape, value or index; a positive is masked; or one tower holds an odd
+            number of rows and no positives.
+        TypeError: u or v is not of floating point, or block is not a whole number.
 
     Source: the loss is equation 1 of the article (kexue.fm/archives/8471) with a mean, two towers are CLIP's
     (arXiv 2103.00020, figure 3), one tower with the diagonal left out is NT-Xent (arXiv 2002.05709, equation 1).
@@ -203,8 +205,7 @@ def _at_least_float32(x: Tensor) -> Tensor:
 
 def _temperature(temperature: float | Tensor, like: Tensor) -> Tensor:
     number = float(temperature.detach() if isinstance(temperature, Tensor) else temperature)
-    if not 0 < number < float("inf"):
-        raise ValueError(f"temperature: got {number!r}; expected a positive number")
+    check_positive("temperature", number)
     if isinstance(temperature, Tensor):
         return temperature.to(like.device)
     return torch.tensor(number, dtype=_at_least_float32(like[:0]).dtype, device=like.device)
@@ -215,7 +216,7 @@ def _check_embeddings(u: Tensor, keys: Tensor) -> None:
         if not x.dtype.is_floating_point:
             raise TypeError(f"{name}: got dtype {x.dtype}; expected floating point")
         if x.ndim != 2 or 0 in x.shape:
-            raise ValueError(f"{name}: got shape {tuple(x.shape)}; expected (samples, dim), none of them 0")
+            raise ValueError(f"{name}: got shape {tuple(x.shape)}; expected (samples, dim), both at least 1")
     if u.shape[1] != keys.shape[1] or u.dtype != keys.dtype or u.device != keys.device:
         raise ValueError(
             f"u and v: got {_describe(u)} and {_describe(keys)}; expected one dim, dtype and device"
@@ -263,16 +264,15 @@ def _check_options(
     n, m = len(u), len(keys)
     if one_tower and bool((target == torch.arange(n, device=u.device)).any()):
         raise ValueError(
-            "positives: a row is its own positive; expected another row, since itself is left out"
+            "positives: got a row as its own positive; expected another row, since a row is left out for itself"
         )
     if mask is not None:
         if mask.shape != (n, m) or mask.dtype != torch.bool:
             raise ValueError(f"mask: got {_describe(mask)}; expected ({n}, {m}) bool")
         if bool(mask.gather(1, target[:, None]).any()):
             raise ValueError(
-                "mask: a positive is masked; expected True for pairs that are not to compete only"
+                "mask: got True for a positive; expected it only for pairs that are not to compete"
             )
-    if reduction not in ("mean", "sum"):
-        raise ValueError(f"reduction: got {reduction!r}; expected 'mean' or 'sum'")
-    if block is not None and (isinstance(block, bool) or not isinstance(block, int) or block < 1):
-        raise ValueError(f"block: got {block!r}; expected a whole number of at least 1, or None")
+    check_choice("reduction", reduction, ("mean", "sum"))
+    if block is not None:
+        check_count("block", block)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from sjedu.checks import check_choice, check_count
 
 Method: TypeAlias = Literal["full", "exact", "naive"]
 
@@ -89,13 +91,12 @@ def step_cost(
 
     Raises:
         ValueError: a number is less than 1, or the method is unknown.
+        TypeError: a number is not whole.
     """
-    if method not in ("full", "exact", "naive"):
-        raise ValueError(f"method: got {method!r}; expected 'full', 'exact' or 'naive'")
-    if min(batch, micro_batch, layers, width, dim, tokens, 1 if block is None else block) < 1:
-        raise ValueError(
-            "batch, micro_batch, layers, width, dim, tokens and block: expected numbers of at least 1"
-        )
+    check_choice("method", method, get_args(Method))
+    sizes = {"batch": batch, "micro_batch": micro_batch, "layers": layers, "width": width, "dim": dim}
+    for name, size in {**sizes, "tokens": tokens, "block": 1 if block is None else block}.items():
+        check_count(name, size)
     chunk = batch if method == "full" else min(micro_batch, batch)
     compared = chunk if method == "naive" else batch
     both = 2 if method != "exact" else 1  # the towers' graphs live at the same time unless each goes alone

@@ -22,6 +22,7 @@ import torch.distributed as dist
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from sjedu.checks import check_choice
 from sjedu.contrastive_accumulation import theory, toy
 from sjedu.contrastive_accumulation.accumulation import accumulate
 from sjedu.contrastive_accumulation.losses import info_nce
@@ -63,9 +64,9 @@ def measure(processes: int, *, timeout: float = 120.0) -> dict[str, theory.Compa
             for rank in range(processes)
         ]
         _wait(workers, timeout)
-        found = json.loads(Path(folder, "gradients.json").read_text())
+        gradients = json.loads(Path(folder, "gradients.json").read_text())
     exact = whole_gradient()
-    return {name: theory.compare(values, exact.numpy()) for name, values in found.items()}
+    return {name: theory.compare(values, exact.numpy()) for name, values in gradients.items()}
 
 
 def whole_gradient() -> Tensor:
@@ -88,10 +89,8 @@ def scheme_loss(scheme: str, own: Sequence[Tensor], gather: Callable[[Tensor], T
         own: this process's queries and keys, with their graphs.
         gather: returns the rows of all processes; where gradients are to come back, differentiable.
         first: the number of this process's first pair.
-
-    Raises:
-        ValueError: the scheme is unknown.
     """
+    check_choice("scheme", scheme, tuple(SCHEMES)[:-1])
     queries, keys = own
     here = slice(first, first + len(queries))
 
@@ -108,9 +107,7 @@ def scheme_loss(scheme: str, own: Sequence[Tensor], gather: Callable[[Tensor], T
             return row_loss(queries, placed(keys), first)
         case "no keys":
             return row_loss(queries, gather(keys).detach(), first)
-        case "alone":
-            return row_loss(queries, keys)
-    raise ValueError(f"scheme: got {scheme!r}; expected one of {', '.join(SCHEMES)}")
+    return row_loss(queries, keys)  # "alone"
 
 
 class Gather(torch.autograd.Function):
@@ -133,12 +130,12 @@ class Gather(torch.autograd.Function):
 
 
 def work(folder: Path) -> None:
-    """Run one process of `measure`; the first writes what all found."""
+    """Run one process of `measure`; the first writes the mean gradients."""
     accelerator = Accelerator(cpu=True)
     rank, world = dist.get_rank(), dist.get_world_size()
     share = PAIRS // world
     x, y = (view[rank * share :][:share] for view in toy.views(PAIRS))
-    found: dict[str, list[float]] = {}
+    gradients: dict[str, list[float]] = {}
     for scheme in SCHEMES:
         model = toy.encoder()
         if scheme == "accumulate":
@@ -149,9 +146,9 @@ def work(folder: Path) -> None:
             flat = toy.gradient(model, _backward(scheme, model, x, y, rank * share))
             dist.all_reduce(flat)
             flat /= world
-        found[scheme] = flat.tolist()
+        gradients[scheme] = flat.tolist()
     if rank == 0:
-        (folder / "gradients.json").write_text(json.dumps(found))
+        (folder / "gradients.json").write_text(json.dumps(gradients))
     accelerator.wait_for_everyone()
     dist.destroy_process_group()
 

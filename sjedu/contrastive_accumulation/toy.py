@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sjedu.checks import check_choice
 from sjedu.contrastive_accumulation.accumulation import accumulate
 from sjedu.contrastive_accumulation.losses import info_nce
 
@@ -31,18 +32,13 @@ class Normalize(nn.Module):
 
 
 def encoder(dropout: float = 0.0, norm: Norm = "none", seed: int = 0) -> nn.Sequential:
-    """Return Linear(32, 64), norm, ReLU, dropout, Linear(64, 16), and length 1, in float64.
-
-    Raises:
-        ValueError: the norm is unknown.
-    """
+    """Return Linear(32, 64), norm, ReLU, dropout, Linear(64, 16), and length 1, in float64."""
     norms: dict[str, Callable[[], nn.Module]] = {
         "none": nn.Identity,
         "batch": lambda: nn.BatchNorm1d(64),
         "layer": lambda: nn.LayerNorm(64),
     }
-    if norm not in norms:
-        raise ValueError(f"norm: got {norm!r}; expected one of {', '.join(norms)}")
+    check_choice("norm", norm, tuple(norms))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         layers = nn.Linear(32, 64), norms[norm](), nn.ReLU(), nn.Dropout(dropout), nn.Linear(64, 16)
@@ -65,11 +61,10 @@ def gradient(model: nn.Module, backward: Callable[[], object]) -> Flat:
     """Return what ``backward`` adds to the gradients of a model, as one vector, and clear them."""
     model.zero_grad()
     backward()
-    found = torch.cat(
-        [torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in model.parameters()]
-    )
+    parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in model.parameters()]
+    flat = torch.cat([part.flatten() for part in parts])
     model.zero_grad()
-    return found
+    return flat
 
 
 def full(model: nn.Module, x: Sequence[Tensor], chunk: int | None = None) -> Flat:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from sjedu.contrastive_accumulation import RandomState, accumulate, info_nce, toy
+from sjedu.contrastive_accumulation import RandomState, accumulate, accumulate_batch_norm, info_nce, toy
 from sjedu.contrastive_accumulation import accumulation as module
 from sjedu.contrastive_accumulation.meter import peak_bytes
 from sjedu.contrastive_accumulation.theory import compare
@@ -176,6 +176,24 @@ def test_dropout_is_replayed(p):
     assert error(careless, exact) > 1e-3
 
 
+@pytest.mark.parametrize("step", [accumulate, accumulate_batch_norm])
+def test_the_generators_stand_afterwards_where_the_first_pass_and_the_loss_left_them(step):
+    """Not where the second pass did, which draws again what the encoder drew, but nothing for the loss."""
+    model, x = network(dropout=0.5), inputs()
+
+    def noisy(h):
+        noise = torch.from_numpy(np.random.normal(size=h.shape))  # noqa: NPY002
+        return contrast(h + 0.1 * noise + 0.1 * torch.randn_like(h))
+
+    states = []
+    for run in (lambda: in_one_graph(model, x, noisy, chunk=5), lambda: step(model, x, noisy, 5)):
+        torch.manual_seed(1)
+        np.random.seed(1)  # noqa: NPY002
+        run()
+        states.append((torch.rand(3), torch.from_numpy(np.random.normal(size=3))))  # noqa: NPY002
+    torch.testing.assert_close(*states, rtol=0, atol=0)
+
+
 def test_simcse_is_exact():
     model, x = network(dropout=0.2), inputs(8)
 
@@ -225,7 +243,7 @@ def test_a_generator_of_one_s_own_is_noticed():
         def forward(self, x):
             return self.net(x + torch.randn(5, dtype=x.dtype, generator=generator))
 
-    with pytest.raises(RuntimeError, match="second pass gave other embeddings"):
+    with pytest.raises(RuntimeError, match="got other embeddings in the second pass"):
         accumulate(Jitter(), inputs(), contrast, 5)
 
 
@@ -281,15 +299,15 @@ def test_a_scaler_scales_every_gradient_and_clipping_comes_after():
 # ---------------------------------------------------------------- what it refuses
 
 
-@pytest.mark.parametrize("micro_batch", [0, -1, True])
-def test_micro_batch_is_a_whole_number(micro_batch, unchecked):
-    with pytest.raises(ValueError, match="micro_batch: got"):
+@pytest.mark.parametrize(("micro_batch", "error"), [(0, ValueError), (-1, ValueError), (True, TypeError)])
+def test_micro_batch_is_a_whole_number(micro_batch, error, unchecked):
+    with pytest.raises(error, match=f"micro_batch: got {micro_batch}; expected"):
         unchecked(accumulate)(network(), inputs(), contrast, micro_batch)
 
 
 def test_batch_norm_is_refused_by_name_in_training_mode_only():
     model = nn.Sequential(nn.Linear(5, 4), nn.Sequential(nn.BatchNorm1d(4), nn.ReLU())).double()
-    with pytest.raises(ValueError, match=r"layer '1\.0' \(BatchNorm1d\) is a batch norm in training mode"):
+    with pytest.raises(ValueError, match=r"got a batch norm in training mode, layer '1\.0' \(BatchNorm1d\)"):
         accumulate(model, inputs(), contrast, 4)
     with pytest.raises(ValueError, match="batch norm"):
         accumulate(model.forward, inputs(), contrast, 4)
@@ -308,10 +326,10 @@ def test_batch_norm_is_refused_by_name_in_training_mode_only():
         ((network(),), (inputs(), inputs()), "got 2 for 1 encoders"),
         ((), (), "at least one"),
         (network(), inputs(0), "at least one"),
-        (network(), torch.tensor(1.0), "as many rows"),
-        (lambda a, b: a, (inputs(4), inputs(5)), "as many rows"),
-        (lambda x: x.sum(), inputs(4), "expected a row for each"),
-        (lambda x: x[:2], inputs(4), "expected a row for each"),
+        (network(), torch.tensor(1.0), "the same number of rows"),
+        (lambda a, b: a, (inputs(4), inputs(5)), "the same number of rows"),
+        (lambda x: x.sum(), inputs(4), "expected one row each"),
+        (lambda x: x[:2], inputs(4), "expected one row each"),
     ],
 )
 def test_bad_encoders_and_inputs_are_named(encoders, x, says):
@@ -323,7 +341,7 @@ def test_bad_encoders_and_inputs_are_named(encoders, x, says):
     ("arguments", "says"),
     [
         ((network(), [1, 2], contrast), "inputs: got list"),
-        ((lambda x: (x,), inputs(), contrast), "returned tuple"),
+        ((lambda x: (x,), inputs(), contrast), "encoders: got tuple"),
         ((network(), inputs(), lambda h: h), "loss: got a tensor of shape"),
         ((network(), inputs(), lambda h: 1.0), "loss: got float"),
     ],
@@ -336,7 +354,9 @@ def test_bad_types_are_named(arguments, says, unchecked):
 def test_what_is_not_finite_is_named_before_any_gradient_changes():
     model, x = network(), inputs()
     x[3] = torch.nan
-    with pytest.raises(FloatingPointError, match="encoder 0 gave a NaN or infinite embedding for sample 3"):
+    with pytest.raises(
+        FloatingPointError, match="got a NaN or infinite embedding for sample 3 from encoder 0"
+    ):
         accumulate(model, x, contrast, 4)
     with pytest.raises(FloatingPointError, match="loss: got inf"):
         accumulate(model, inputs(), lambda h: h.sum() * torch.inf, 4)
@@ -347,10 +367,10 @@ def test_a_missing_graph_is_explained():
     model = network()
     with pytest.raises(RuntimeError, match="without a graph"):
         accumulate(lambda x: model(x).detach(), inputs(), contrast, 4)
-    with pytest.raises(RuntimeError, match="loss: it returned a value without a graph"):
+    with pytest.raises(RuntimeError, match="loss: got a value without a graph"):
         accumulate(model, inputs(), lambda h: contrast(h.detach()), 4)
 
 
 def test_a_scaler_beside_an_accelerator_is_refused(unchecked):
-    with pytest.raises(ValueError, match="scaler: got one beside an accelerator"):
+    with pytest.raises(ValueError, match="scaler: got one and an accelerator"):
         unchecked(module.Processes.__init__)(None, object(), torch.amp.GradScaler("cpu"))

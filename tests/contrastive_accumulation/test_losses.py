@@ -161,7 +161,7 @@ H = torch.zeros(4, 3)
     ("arguments", "options", "says"),
     [
         ((torch.zeros(4),), {}, r"u: got shape \(4,\)"),
-        ((torch.zeros(0, 3),), {}, "none of them 0"),
+        ((torch.zeros(0, 3),), {}, "both at least 1"),
         ((torch.zeros(3, 3),), {}, "u: got 3 rows"),
         ((H, torch.zeros(4, 2)), {}, "u and v"),
         ((H, H.double()), {}, "u and v"),
@@ -174,10 +174,9 @@ H = torch.zeros(4, 3)
         ((H, H), {"positives": torch.tensor([0, 1])}, r"positives: got \(2,\)"),
         ((H,), {"positives": torch.tensor([0, 2, 1, 0])}, "its own positive"),
         ((torch.zeros(1, 3),), {"positives": torch.tensor([0])}, "its own positive"),
-        ((H, H), {"mask": torch.eye(4, dtype=torch.bool)}, "a positive is masked"),
+        ((H, H), {"mask": torch.eye(4, dtype=torch.bool)}, "mask: got True for a positive"),
         ((H, H), {"mask": torch.zeros(4, 3, dtype=torch.bool)}, r"expected \(4, 4\) bool"),
         ((H,), {"block": 0}, "block: got 0"),
-        ((H,), {"block": True}, "block: got True"),
         ((H,), {"reduction": "none"}, "reduction: got 'none'"),
     ],
 )
@@ -189,3 +188,5 @@ def test_bad_input_is_named(arguments, options, says, unchecked):
 def test_whole_numbers_are_no_embeddings(unchecked):
     with pytest.raises(TypeError, match=r"u: got dtype torch\.int64"):
         unchecked(info_nce)(torch.zeros(4, 3, dtype=torch.int64))
+    with pytest.raises(TypeError, match="block: got True; expected a whole number"):
+        unchecked(info_nce)(H, block=True)

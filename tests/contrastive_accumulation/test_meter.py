@@ -44,7 +44,7 @@ def test_what_grows_with_what():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match="batch: got 0; expected at least 1"):
         step_cost("full", 0, 1, layers=1, width=1)
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match="block: got 0; expected at least 1"):
         step_cost("full", 4, 1, layers=1, width=1, block=0)
