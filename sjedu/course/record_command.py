@@ -46,19 +46,23 @@ def add(directories: Sequence[Path]) -> list[str]:
             is that of another run. Nothing is written then.
     """
     runs = [(load(directory), directory) for directory in directories]
-    rooms: dict[str, list[Record]] = {record.lesson: read_recorded(record.lesson) for record, _ in runs}
-    messages = []
-    for record, directory in runs:
-        others = [each for each in rooms[record.lesson] if each.config != record.config]
-        _check_files(record, directory, others)
-        known = len(others) < len(rooms[record.lesson])
-        rooms[record.lesson] = [*others, record]
-        messages.append(f"{record.lesson}: {record.name} {'replaced' if known else 'added'}")
+    rooms = {run.lesson: [up_to_date(each) for each in read_recorded(run.lesson)] for run, _ in runs}
+    messages, stale = [], set()
+    for run, directory in runs:
+        replaced = [each for each in rooms[run.lesson] if each.config == run.config]
+        rooms[run.lesson] = [each for each in rooms[run.lesson] if each.config != run.config]
+        _check_files(run, directory, rooms[run.lesson])
+        rooms[run.lesson].append(run)
+        stale |= {_folder(run.lesson) / name for each in replaced for name in each.files.values()}
+        messages.append(f"{run.lesson}: {run.name} {'replaced' if replaced else 'added'}")
+    for file in stale:
+        file.unlink(missing_ok=True)
+    for run, directory in runs:  # before the records: none may name a file that is not there
+        _folder(run.lesson).mkdir(exist_ok=True)
+        for name in run.files.values():
+            shutil.copyfile(directory / name, _folder(run.lesson) / name)
     for room, records in rooms.items():
         _write(room, records)
-    for record, directory in runs:
-        for name in record.files.values():
-            shutil.copyfile(directory / name, _folder(record.lesson) / name)
     return messages
 
 

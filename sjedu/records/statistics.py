@@ -242,7 +242,7 @@ def _two_sided(estimate: float, error: float, df: float | int, n: tuple[int, ...
     return Difference(estimate, estimate - half, estimate + half, float(df), p, n, error)
 
 
-def _above(difference: Difference, bound: float, sign: int = 1) -> float:
+def _above(difference: Difference, bound: float | int, sign: int = 1) -> float:
     """The p value of the null hypothesis that sign · (difference - bound) is not positive."""
     from scipy.special import stdtr
 
