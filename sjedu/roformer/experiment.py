@@ -18,12 +18,14 @@ import random
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge, Interval, MinLen
 from torch.optim.lr_scheduler import OneCycleLR
 
+from sjedu.checks import NonNegativeFloat, PositiveFloat, PositiveInt, ProperShare, Share
 from sjedu.data.text import (
     DOMAINS,
     HELD_OUT_DOMAIN,
@@ -51,7 +53,7 @@ from sjedu.roformer.pretraining import (
 )
 from sjedu.roformer.tokenizer import MASK, Tokenizer
 from sjedu.roformer.weights import save_pretrained
-from sjedu.training import Run
+from sjedu.training import Precision, Run, Seed, presets
 
 Objective: TypeAlias = Literal["mlm", "causal"]
 
@@ -67,7 +69,7 @@ class Config:
     """All numbers of one run.
 
     Attributes:
-        study: what the run is part of; its record's name begins with it.
+        study: the preset, or the question that the run helps to answer.
         objective: "mlm" hides words and sees both sides, "causal" guesses each next word.
         corpora: "embedded", and names of published sets, whose training texts are read.
         embedded: how many examples of the embedded corpus.
@@ -94,56 +96,51 @@ class Config:
         learning_rate: at its highest.
         warmup: part of the steps over which it rises; then it falls to zero.
         weight_decay: on matrices; vectors and embeddings have none.
+        max_grad_norm: longer gradients are shortened to it.
     """
 
     study: str = "cpu"
     objective: Objective = "mlm"
-    corpora: tuple[str, ...] = (EMBEDDED, "tatoeba", "paws_x")
-    embedded: int = 400_000
+    corpora: Annotated[tuple[str, ...], MinLen(1)] = (EMBEDDED, "tatoeba", "paws_x")
+    embedded: PositiveInt = 400_000
     kind: Kind | None = None
-    verdict_agreement: float = 0.95
-    verdict_rate: float = 0.9
-    seed: int = 0
-    precision: Literal["no", "bf16", "fp16"] = "no"
+    verdict_agreement: Share = 0.95
+    verdict_rate: Share = 0.9
+    seed: Seed = 0
+    precision: Precision = "no"
     vocabulary: str | None = None
-    least_count: int = 8
+    least_count: PositiveInt = 8
     whole_word: bool = False
     word_list: str | None = None
-    mask_rate: float = 0.3
-    max_length: int = 72
-    dim: int = 128
-    layers: int = 3
-    heads: int = 4
-    mlp_dim: int = 512
-    dropout: float = 0.0
-    steps: int = 8000
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    warmup: float = 0.1
-    weight_decay: float = 0.01
-
-    def __post_init__(self) -> None:
-        if self.objective not in ("mlm", "causal"):
-            raise ValueError(f"objective must be 'mlm' or 'causal', got {self.objective!r}")
-        if not self.corpora:
-            raise ValueError("corpora must name at least one corpus, got none")
+    mask_rate: Annotated[float, Interval(gt=0, le=1)] = 0.3
+    max_length: Annotated[int, Ge(3)] = 72  # [CLS], a token and [SEP]
+    dim: PositiveInt = 128
+    layers: PositiveInt = 3
+    heads: PositiveInt = 4
+    mlp_dim: PositiveInt = 512
+    dropout: ProperShare = 0.0
+    steps: PositiveInt = 8000
+    batch_size: PositiveInt = 64
+    learning_rate: PositiveFloat = 1e-3
+    warmup: Share = 0.1
+    weight_decay: NonNegativeFloat = 0.01
+    max_grad_norm: PositiveFloat = 1.0
 
     @property
     def name(self) -> str:
-        """Of the run's record."""
+        """The name of the run's record."""
         return f"{self.study}-{self.objective}-seed{self.seed}"
 
 
-_QUICK = Config(study="quick", corpora=(EMBEDDED,), embedded=60_000, kind="review", steps=2000, batch_size=32)
+_QUICK = Config(corpora=(EMBEDDED,), embedded=60_000, kind="review", steps=2000, batch_size=32)
 
-PRESETS: dict[str, Config] = {
-    "cpu": Config(),
+PRESETS = presets(
+    cpu=Config(),
     # Each text asks it about every token and not about three in ten: fewer texts do, and fewer verdicts.
-    "cpu_causal": Config(objective="causal", embedded=160_000, verdict_rate=0.6, steps=3000),
-    "quick": _QUICK,
-    "shuffled": dataclasses.replace(_QUICK, study="shuffled", verdict_agreement=0.5),
-    "gpu": Config(
-        study="gpu",
+    cpu_causal=Config(objective="causal", embedded=160_000, verdict_rate=0.6, steps=3000),
+    quick=_QUICK,
+    shuffled=dataclasses.replace(_QUICK, verdict_agreement=0.5),
+    gpu=Config(
         corpora=(
             EMBEDDED,
             "tatoeba",
@@ -172,30 +169,13 @@ PRESETS: dict[str, Config] = {
         learning_rate=2e-4,
         warmup=0.05,
     ),
-}
+)
 
 
 def train(
     config: Config, directory: str | Path | None = None, *, resume: bool = False, progress: bool = True
 ) -> Record:
-    """Pretrain one model, test it, and leave it in the directory.
-
-    Args:
-        config: all numbers.
-        directory: where checkpoint, TensorBoard events, record and, in ``model/``, weights, tokenizer and card
-            go; None: nowhere.
-        resume: continue the run in that directory.
-        progress: show a bar.
-
-    Returns:
-        The record. Its metrics: for each corpus the "loss" and "accuracy" of guesses in texts not trained on;
-        "verdict ..." as `verdict_auc` gives it; and "parameters" and "vocabulary", the sizes of the model.
-
-    Raises:
-        DataNotFound, DamagedData: if a corpus cannot be read.
-        CheckpointError: if the directory holds a run and `resume` is false, or none that fits and it is true.
-        NonFiniteLoss: if the loss becomes NaN or infinite; names the step.
-    """
+    """Pretrain one model, test it as `evaluate` says, and leave it in the directory's ``model/`` with its card."""
     with Run("roformer", config, directory, resume=resume, progress=progress, checkpoint_every=1000) as run:
         corpus = load_corpus(config)
         model = LanguageModel(model_config(config, len(corpus.tokenizer)))
@@ -210,11 +190,11 @@ def train(
             logits, truth = guesses(model, config.objective, batch, tokenizer, config.mask_rate)
             loss = F.cross_entropy(logits, truth)
             run.backward(loss)
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            run.clip(model.parameters(), config.max_grad_norm)
             optimizer.step()
             scheduler.step()
             optimizer.zero_grad()
-            if step % max(1, config.steps // 60) == 0:
+            if run.logs(step):
                 run.log(loss=loss, accuracy=(logits.argmax(-1) == truth).float().mean())
 
         model = run.accelerator.unwrap_model(model)
@@ -252,9 +232,6 @@ def load_corpus(config: Config) -> Corpus:
 
     Of every published set one text in forty is held out, by a checksum of the text, so that equal texts never
     stand on both sides. Of the embedded corpus other examples are drawn.
-
-    Raises:
-        DataNotFound, DamagedData: if a set cannot be read.
     """
     train, held_out, sources = [], {}, []
     for name in config.corpora:
@@ -343,7 +320,10 @@ def decay_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, 
 
 
 def evaluate(model: LanguageModel, corpus: Corpus, config: Config) -> dict[str, float]:
-    """Return the metrics that `train` lists."""
+    """Return, for each corpus, the "loss" and "accuracy" of guesses in texts not trained on.
+
+    Further "verdict ..." as `verdict_auc` gives it, and "parameters" and "vocabulary", the sizes of the model.
+    """
     model.eval()
     metrics: dict[str, float] = {}
     for name, texts in corpus.held_out.items():
@@ -379,8 +359,8 @@ def verdict_auc(
     }
     areas = {}
     for name, (domains, words) in groups.items():
-        found = [_verdict_auc(model, tokenizer, objective, domains, word, reviews) for word in words]
-        areas[name] = sum(found) / len(found)
+        each = [_verdict_auc(model, tokenizer, objective, domains, word, reviews) for word in words]
+        areas[name] = sum(each) / len(each)
     return areas
 
 

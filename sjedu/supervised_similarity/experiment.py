@@ -24,11 +24,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 import torch
+from annotated_types import MinLen
 from torch.optim.lr_scheduler import OneCycleLR
 
+from sjedu.checks import (
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ProperShare,
+    Share,
+    check_choice,
+    check_fields,
+)
 from sjedu.data.text import corpus_characters
 from sjedu.records import Record
 from sjedu.roformer import LanguageModel, RoFormerConfig, Tokenizer
@@ -59,7 +70,7 @@ from sjedu.supervised_similarity.tasks import (
     mined_pairs,
     real_set,
 )
-from sjedu.training import Run
+from sjedu.training import Precision, Run, Seed, presets
 
 Small: TypeAlias = Literal["start", "teacher", "student"]
 
@@ -85,7 +96,7 @@ class Config:
     """All numbers of one run.
 
     Attributes:
-        study: what the run is part of; its record's name begins with it.
+        study: the preset, or the question that the run helps to answer.
         objective: "head" classifies (u, v, |u - v|) and throws the classifier away; "squared", "opposite" and "margin"
             are the article's losses on the cosine; "cosent" orders cosines; "mined" knows no labels.
         start: the model to begin with: "start" for this lesson's own, "small" for lesson 6's, "mlm" for the
@@ -118,53 +129,47 @@ class Config:
         layers: of a fresh model.
         attention_heads: of a fresh model.
         mlp_dim: of a fresh model.
-
-    Raises:
-        ValueError: if the objective or a set is unknown, or there are more sets than pairs a step.
     """
 
     study: str = "cpu"
     objective: Objective = "head"
     start: str = "start"
     data: Literal["embedded", "real"] = "embedded"
-    sets: tuple[str, ...] = TRAIN_SETS
-    parts: tuple[Part, ...] = ARTICLE_PARTS
+    sets: Annotated[tuple[str, ...], MinLen(1)] = TRAIN_SETS
+    parts: Annotated[tuple[Part, ...], MinLen(1)] = ARTICLE_PARTS
     shared_head: bool = False
-    flips: float = 0.0
-    topic_positives: float = 0.0
-    train_size: int = 2000
-    test_size: int = 400
-    seed: int = 0
-    precision: Literal["no", "bf16", "fp16"] = "no"
+    flips: Share = 0.0
+    topic_positives: Share = 0.0
+    train_size: PositiveInt = 2000
+    test_size: PositiveInt = 400
+    seed: Seed = 0
+    precision: Precision = "no"
     evaluate: Literal["test", "validation"] = "test"
     before: bool = False
-    written: int = 0
-    max_length: int = 40
-    steps: int = 80
-    batch_size: int = 48
-    learning_rate: float | None = None
-    warmup: float = 0.1
-    weight_decay: float = 0.01
-    dropout: float = 0.0
-    distil_steps: int = 0
-    distil_batch: int = 32
-    distil_rate: float = 1e-3
-    distil_weight: float = 100.0
-    dim: int = 64
-    layers: int = 2
-    attention_heads: int = 4
-    mlp_dim: int = 256
+    written: NonNegativeInt = 0
+    max_length: PositiveInt = 40
+    steps: PositiveInt = 80
+    batch_size: PositiveInt = 48
+    learning_rate: PositiveFloat | None = None
+    warmup: Share = 0.1
+    weight_decay: NonNegativeFloat = 0.01
+    dropout: ProperShare = 0.0
+    distil_steps: NonNegativeInt = 0
+    distil_batch: PositiveInt = 32
+    distil_rate: PositiveFloat = 1e-3
+    distil_weight: NonNegativeFloat = 100.0
+    dim: PositiveInt = 64
+    layers: PositiveInt = 2
+    attention_heads: PositiveInt = 4
+    mlp_dim: PositiveInt = 256
 
     def __post_init__(self) -> None:
-        if self.objective not in get_args(Objective):
-            raise ValueError(
-                f"objective must be one of {', '.join(get_args(Objective))}, got {self.objective!r}"
-            )
-        if not self.sets or not set(self.sets) <= set(self.known_sets):
-            raise ValueError(f"sets must be some of {', '.join(self.known_sets)}, got {self.sets}")
+        check_fields(self)
+        for name in self.sets:
+            check_choice("sets", name, self.known_sets)
         if self.batch_size < len(self.sets):
             raise ValueError(
-                f"batch_size must be at least the number of sets, {len(self.sets)}, got {self.batch_size}"
+                f"batch_size: got {self.batch_size}; expected at least {len(self.sets)}, the number of sets"
             )
 
     @property
@@ -179,7 +184,7 @@ class Config:
 
     @property
     def name(self) -> str:
-        """Of the run's record."""
+        """The name of the run's record."""
         left_out = [f"without_{name}" for name in self.known_sets if name not in self.sets]
         short = {"u": "u", "v": "v", "|u-v|": "d", "u*v": "p"}
         parts = [] if self.parts == ARTICLE_PARTS else ["".join(short[part] for part in self.parts)]
@@ -190,19 +195,16 @@ class Config:
 
 
 _CPU = Config()
-_DISTIL = dataclasses.replace(_CPU, study="distil", before=True, written=60, steps=200, distil_steps=250)
+_DISTIL = dataclasses.replace(_CPU, before=True, written=60, steps=200, distil_steps=250)
 
-PRESETS: dict[str, Config] = {
-    "cpu": _CPU,
-    "start": Config(study="start", objective="mined", start="fresh", steps=3000, written=60),
-    "nli": dataclasses.replace(_CPU, study="nli", steps=250),
-    "quick": Config(study="quick", train_size=600, test_size=200, steps=60),
-    "distil": _DISTIL,
-    "small": dataclasses.replace(
-        _DISTIL, study="small", start="small", max_length=38, learning_rate=5e-4, distil_rate=5e-4
-    ),
-    "real": Config(
-        study="real",
+PRESETS = presets(
+    cpu=_CPU,
+    start=Config(objective="mined", start="fresh", steps=3000, written=60),
+    nli=dataclasses.replace(_CPU, steps=250),
+    quick=Config(train_size=600, test_size=200, steps=60),
+    distil=_DISTIL,
+    small=dataclasses.replace(_DISTIL, start="small", max_length=38, learning_rate=5e-4, distil_rate=5e-4),
+    real=Config(
         data="real",
         sets=tuple(REAL_SETS),
         start="mlm",
@@ -213,8 +215,7 @@ PRESETS: dict[str, Config] = {
         batch_size=32,
         learning_rate=5e-4,
     ),
-    "gpu": Config(
-        study="gpu",
+    gpu=Config(
         data="real",
         sets=tuple(REAL_SETS),
         start="junnyu/roformer_chinese_sim_char_base",
@@ -231,31 +232,13 @@ PRESETS: dict[str, Config] = {
         distil_batch=64,
         distil_rate=2e-5,
     ),
-}
+)
 
 
 def train(
     config: Config, directory: str | Path | None = None, *, resume: bool = False, progress: bool = True
 ) -> Record:
-    """Teach a model with labels, test its cosines, and distil it into a student that still writes.
-
-    Args:
-        config: all numbers.
-        directory: where checkpoint, TensorBoard events, record and, in ``model/`` and ``student/``, the weights go;
-            None: nowhere.
-        resume: continue the run in that directory.
-        progress: show a bar.
-
-    Returns:
-        The record. Its metrics are what `measures.measure` gives, under "after", "before" (if asked for) and "student"
-        (if there is one); "reading", what `measures.read_heads` gives, for heads on (u, v, |u - v|); and "parameters".
-
-    Raises:
-        ValueError: if a size or a name does not fit; says which.
-        FileNotFoundError: if model or data cannot be had; says what was looked for, where, and how to get it.
-        CheckpointError: if the directory holds a run and `resume` is false, or none that fits and it is true.
-        NonFiniteLoss: if the loss becomes NaN or infinite; names the step.
-    """
+    """Teach a model with labels, test its cosines, and distil it into a student that still writes."""
     with Run("supervised_similarity", config, directory, resume=resume, progress=progress) as run:
         sets, tests = load_sets(config), load_tests(config)
         pairs = unlabelled(config, sets) if config.distil_steps or config.objective == "mined" else ()
@@ -291,10 +274,11 @@ def train(
             for part in learner:
                 part.step()
             learner[0].zero_grad()
-            if step % max(1, config.steps // 40) == 0:
+            if run.logs(step):
                 run.log(loss=loss)
 
         model, heads, student = map(run.accelerator.unwrap_model, (model, heads, student))
+        # What `measure` gives before, after, and of the student; and what the heads read, see `read_heads`.
         metrics["after"] = measure(model, tests, config.written)
         if config.distil_steps:
             metrics["student"] = measure(student, tests, config.written)
@@ -320,7 +304,7 @@ def load_sets(config: Config) -> list[PairSet]:
         DataNotFound, DamagedData: if a published set cannot be read.
         ValueError: if all pairs of a set are alike, or none is; names the set.
     """
-    found = []
+    sets = []
     for name in config.sets:
         pairs = _pairs(config, name, "train", config.train_size)
         if len(pairs.classes) > 3:
@@ -328,8 +312,8 @@ def load_sets(config: Config) -> list[PairSet]:
         if name not in ("nli", "ocnli"):
             topical = config.topic_positives if name in STRICT_SETS else 0.0
             pairs = careless(pairs, config.seed, flips=config.flips, topic_positives=topical)
-        found.append(pairs.require_classes())
-    return found
+        sets.append(pairs.require_classes())
+    return sets
 
 
 def load_tests(config: Config) -> list[PairSet]:
@@ -404,8 +388,7 @@ def load_small(name: Small = "student", *, dropout: float | None = None) -> RoFo
         ValueError: if there is no such model, or dropout is not in [0, 1).
         FileNotFoundError: if this copy of the package came without it.
     """
-    if name not in get_args(Small):
-        raise ValueError(f"name must be one of {', '.join(get_args(Small))}, got {name!r}")
+    check_choice("name", name, get_args(Small))
     folder = Path(str(resources.files("sjedu.supervised_similarity"))) / "small" / name
     if not folder.is_dir():
         raise FileNotFoundError(

@@ -11,18 +11,19 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 import torch
+from annotated_types import MinLen
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from sjedu.checks import check_fields, check_count, check_not_negative, check_positive
+from sjedu.checks import NonNegativeFloat, PositiveFloat, PositiveInt, check_choice, check_fields
 from sjedu.data import load_images
 from sjedu.records import Record
-from sjedu.training import Run, batch_indices
+from sjedu.training import Run, Seed, batch_indices
 from sjedu.wgan.constraints import Constraint, WeightClipping, make_constraint, share_at_bound
 from sjedu.wgan.critic import mlp_critic
 from sjedu.wgan.losses import Loss, make_loss
@@ -48,7 +49,7 @@ class StaticConfig:
     """All numbers of one estimation.
 
     Attributes:
-        study: what it is part of; its record's name begins with it.
+        study: the preset, or the question that it helps to answer.
         pair: of samples. "ring": eight Gaussians on a circle of radius 2 and N(0, I) in the plane;
             "digits_halves": two halves of the digits; "digits_groups": 0 to 4 and 5 to 9; "digits_noise":
             digits, and noise with each pixel from another digit; "shift": N(0, I) and N(shift e1, I).
@@ -70,7 +71,7 @@ class StaticConfig:
 
     study: str = "static"
     pair: Pair = "digits_groups"
-    critics: tuple[str, ...] = (
+    critics: Annotated[tuple[str, ...], MinLen(1)] = (
         "clip:0.01",
         "spectral",
         "gp:10",
@@ -78,25 +79,19 @@ class StaticConfig:
         "c_transform",
         "soft_c_transform:0.1",
     )
-    seed: int = 0
-    dim: int = 16
-    shift: float = 1.0
-    samples: int = 800
-    steps: int = 1500
-    batch_size: int = 64
-    hidden: tuple[int, ...] = (128, 128)
-    learning_rate: float = 1e-3
-    evaluations: int = 100
-    landscapes: tuple[int, ...] = ()
+    seed: Seed = 0
+    dim: PositiveInt = 16
+    shift: NonNegativeFloat = 1.0
+    samples: PositiveInt = 800
+    steps: PositiveInt = 1500
+    batch_size: PositiveInt = 64
+    hidden: tuple[PositiveInt, ...] = (128, 128)
+    learning_rate: PositiveFloat = 1e-3
+    evaluations: PositiveInt = 100
+    landscapes: tuple[PositiveInt, ...] = ()
 
     def __post_init__(self) -> None:
         check_fields(self)
-        for name in ("dim", "samples", "steps", "batch_size", "evaluations"):
-            check_count(name, getattr(self, name))
-        for i, width in enumerate(self.hidden):
-            check_count(f"hidden[{i}]", width)
-        check_not_negative("shift", self.shift)
-        check_positive("learning_rate", self.learning_rate)
         if self.landscapes and self.pair != "ring":
             raise ValueError(f"landscapes: got {self.landscapes} with pair {self.pair!r}; expected 'ring'")
         if self.batch_size > self.samples:
@@ -108,7 +103,7 @@ class StaticConfig:
 
     @property
     def name(self) -> str:
-        """Of the record."""
+        """The name of the record."""
         sizes = (f"d{self.dim}", f"shift{self.shift:g}") if self.pair == "shift" else ()
         return "-".join((self.study, self.pair, *sizes, f"seed{self.seed}"))
 
@@ -120,8 +115,7 @@ def parse_critic(name: str) -> tuple[str, float | None]:
         ValueError: if the kind is unknown, or its strength is missing, superfluous or not a number.
     """
     kind, colon, strength = name.partition(":")
-    if kind not in KINDS:
-        raise ValueError(f"critics: unknown kind {kind!r}; expected one of {', '.join(KINDS)}")
+    check_choice("critics", kind, tuple(KINDS))
     bare = kind in ("spectral", "c_transform")
     if bare == bool(colon):
         raise ValueError(f"critics: got {name!r}; expected {kind if bare else f'{kind}:strength'}")
@@ -265,24 +259,11 @@ def estimate(
 ) -> Record:
     """Train all critics of the config on one pair of samples, and hold their estimates against the truth.
 
-    Args:
-        config: all numbers.
-        directory: where checkpoint, TensorBoard events, record and landscapes go; None: nowhere.
-        resume: continue the run in that directory.
-        progress: show a bar.
-
-    Returns:
-        The record. Its metrics are "exact", the exact distance of the samples; "zero", the estimate of f = 0 under
-        the c-transform; "population" and "oracle" where the population is known; and for each critic, and "exact
-        plan", the cosine of its directions with the true ones; all as {"mean": ..., "sd": ...} over the pairs of
-        samples evaluated on; "lipschitz", the largest slope found, and for clipped critics "at bound", see
-        `share_at_bound`. "landscapes" is what `Landscapes.save` says. Its curves are the critics' estimates on the
-        batches.
-
-    Raises:
-        ValueError: if a number of the config does not fit; says which.
-        CheckpointError: if the directory holds a run and `resume` is false, or none that fits and it is true.
-        NonFiniteLoss: if a loss becomes NaN or infinite; names the step.
+    The record's metrics are "exact", the exact distance of the samples; "zero", the estimate of f = 0 under the
+    c-transform; "population" and "oracle" where the population is known; and for each critic, and "exact plan", the
+    cosine of its directions with the true ones; all as {"mean": ..., "sd": ...} over the pairs of samples evaluated on;
+    "lipschitz", the largest slope met, and for clipped critics "at bound", see `share_at_bound`. "landscapes" is what
+    `Landscapes.save` says. Its curves are the critics' estimates on the batches.
     """
     with Run("wgan", config, directory, resume=resume, progress=progress) as run:
         sample = draw(config)
@@ -294,15 +275,15 @@ def estimate(
         for step in run.steps(config.steps):
             x = sample.x[batch_indices(step, len(sample.x), config.batch_size, config.seed)]
             y = sample.y[batch_indices(step, len(sample.y), config.batch_size, config.seed + 1)]
-            found = {}
+            estimates = {}
             for name, each in estimators.items():
-                loss, found[name] = each.step(x, y)
+                loss, estimates[name] = each.step(x, y)
                 run.backward(loss)
                 each.optimizer.step()
                 each.after_step()
                 each.optimizer.zero_grad()
             if step + 1 in _noted(config.steps):
-                run.log(**found)
+                run.log(**estimates)
             if step + 1 in config.landscapes:
                 drawn.draw(step + 1, list(estimators.values()), sample)
 

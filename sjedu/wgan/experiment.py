@@ -1,6 +1,7 @@
 """The experiment: generators against critics, with every constraint and every loss, and the batch distance beside.
 
-`PRESETS` holds the numbers, `train` the whole loop::
+`PRESETS` holds the numbers, `play` the whole loop of a game; `estimation.estimate` is that of "static" and
+"landscapes", `tournament.compete` that of "tournament", and `train` knows which belongs to a config::
 
     cpu             digits, gradient penalty, in about half a minute
     digits          the same for twice as long: the study of the claims C2, C3 and C6
@@ -30,7 +31,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -38,15 +39,22 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
-from sjedu.checks import check_fields, check_count, check_not_negative, check_positive
+from sjedu.checks import (
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ProperShare,
+    check_fields,
+)
 from sjedu.data import load_images
 from sjedu.records import Record
-from sjedu.training import Run, batch_indices
+from sjedu.training import Precision, Run, Seed, batch_indices, presets
 from sjedu.wgan import critic as networks
-from sjedu.wgan.constraints import make_constraint
+from sjedu.wgan.constraints import STRENGTHS, Constraint, make_constraint
 from sjedu.wgan.estimation import StaticConfig, estimate, ring
-from sjedu.wgan.judge import PictureJudge, RingJudge
-from sjedu.wgan.losses import make_loss
+from sjedu.wgan.losses import Loss, make_loss
+from sjedu.wgan.quality import PictureJudge, RingJudge
 from sjedu.wgan.tournament import TournamentConfig, compete
 from sjedu.wgan.transport import wasserstein_1
 
@@ -56,7 +64,6 @@ LossName: TypeAlias = Literal[
 ]
 ConstraintName: TypeAlias = Literal["none", "clip", "spectral", "gp", "lp", "zero_gp", "r1"]
 
-_WITHOUT_STRENGTH = ("none", "spectral")
 ROW = 16  # generated pictures that a run keeps to be looked at
 
 
@@ -65,7 +72,7 @@ class Config:
     """All numbers of one run.
 
     Attributes:
-        study: what the run is part of; its record's name begins with it.
+        study: the preset, or the question that the run helps to answer.
         dataset: what is generated; "ring" is points in the plane, the others are pictures.
         loss: of the game; "transport" has no critic and moves the generator along the exact plan of each batch.
         constraint: what keeps the critic Lipschitz.
@@ -94,33 +101,27 @@ class Config:
     dataset: Dataset = "digits"
     loss: LossName = "wasserstein"
     constraint: ConstraintName = "gp"
-    strength: float = 10.0
-    epsilon: float = 0.1
-    seed: int = 0
-    precision: Literal["no", "bf16", "fp16"] = "no"
+    strength: NonNegativeFloat = 10.0
+    epsilon: PositiveFloat = 0.1
+    seed: Seed = 0
+    precision: Precision = "no"
     network: Literal["mlp", "dcgan", "resnet"] = "mlp"
-    width: int = 256
-    depth: int = 2
-    latent: int = 16
-    steps: int = 400
-    critic_steps: int = 5
-    batch_size: int = 64
+    width: PositiveInt = 256
+    depth: PositiveInt = 2
+    latent: PositiveInt = 16
+    steps: PositiveInt = 400
+    critic_steps: NonNegativeInt = 5
+    batch_size: PositiveInt = 64
     optimizer: Literal["adam", "rmsprop"] = "adam"
-    learning_rate: float = 2e-4
+    learning_rate: PositiveFloat = 2e-4
     decay: bool = False
-    beta1: float = 0.5
-    fakes: int = 1
-    measure_every: int = 20
-    samples: int = 500
+    beta1: ProperShare = 0.5
+    fakes: PositiveInt = 1
+    measure_every: PositiveInt = 20
+    samples: PositiveInt = 500
 
     def __post_init__(self) -> None:
         check_fields(self)
-        for name in ("width", "depth", "latent", "steps", "batch_size", "fakes", "measure_every", "samples"):
-            check_count(name, getattr(self, name))
-        check_count("critic_steps", self.critic_steps, least=0)
-        check_positive("learning_rate", self.learning_rate)
-        check_positive("epsilon", self.epsilon)
-        check_not_negative("strength", self.strength)
         if (self.loss == "transport") != (self.critic_steps == 0):
             raise ValueError(
                 f"critic_steps: got {self.critic_steps} with loss {self.loss!r}; expected 0 with 'transport',"
@@ -131,16 +132,18 @@ class Config:
 
     @property
     def name(self) -> str:
-        """Of the run's record; a study that is called like its data set is named once."""
-        strength = "" if self.constraint in _WITHOUT_STRENGTH else f"{self.strength:g}"
+        """The name of the run's record; a study that is called like its data set is named once."""
+        strength = f"{self.strength:g}" if self.constraint in STRENGTHS else ""
         constraint = () if self.constraint == "none" else (f"{self.constraint}{strength}",)
         parts = (self.study, self.dataset, self.loss, *constraint, f"seed{self.seed}")
         return "-".join(dict.fromkeys(parts))
 
 
+#: What `train` takes: numbers of a game, of an estimation, or of a tournament.
+AnyConfig: TypeAlias = Config | StaticConfig | TournamentConfig
+
 _CPU = Config()
 _RING = Config(
-    study="ring",
     dataset="ring",
     loss="non_saturating",
     constraint="spectral",
@@ -153,16 +156,15 @@ _RING = Config(
     measure_every=50,
     samples=2000,
 )
-_PICTURES = dataclasses.replace(_CPU, study="mnist", dataset="mnist", latent=32, steps=1000)
+_PICTURES = dataclasses.replace(_CPU, dataset="mnist", latent=32, steps=1000)
 
-PRESETS: dict[str, Config | StaticConfig | TournamentConfig] = {
-    "cpu": _CPU,
-    "digits": dataclasses.replace(_CPU, study="digits", steps=800),
-    "ring": _RING,
-    "ring5": dataclasses.replace(_RING, study="ring5", loss="wasserstein", critic_steps=5, steps=1200),
-    "static": StaticConfig(),
-    "landscapes": StaticConfig(
-        study="landscapes",
+PRESETS: dict[str, AnyConfig] = presets(
+    cpu=_CPU,
+    digits=dataclasses.replace(_CPU, steps=800),
+    ring=_RING,
+    ring5=dataclasses.replace(_RING, loss="wasserstein", critic_steps=5, steps=1200),
+    static=StaticConfig(),
+    landscapes=StaticConfig(
         pair="ring",
         critics=(
             *(f"clip:{c:g}" for c in (0.01, 0.03, 0.1, 0.3)),
@@ -175,11 +177,10 @@ PRESETS: dict[str, Config | StaticConfig | TournamentConfig] = {
         hidden=(64, 64),
         landscapes=(10, 100, 1000),
     ),
-    "tournament": TournamentConfig(),
-    "mnist": _PICTURES,
-    "fashion_mnist": dataclasses.replace(_PICTURES, study="fashion_mnist", dataset="fashion_mnist"),
-    "gpu": Config(
-        study="gpu",
+    tournament=TournamentConfig(),
+    mnist=_PICTURES,
+    fashion_mnist=dataclasses.replace(_PICTURES, dataset="fashion_mnist"),
+    gpu=Config(
         dataset="cifar10",
         network="resnet",
         width=128,
@@ -193,8 +194,7 @@ PRESETS: dict[str, Config | StaticConfig | TournamentConfig] = {
         measure_every=100,
         samples=10_000,
     ),
-    "celeba": Config(
-        study="celeba",
+    celeba=Config(
         dataset="celeba",
         network="dcgan",
         width=64,
@@ -206,61 +206,44 @@ PRESETS: dict[str, Config | StaticConfig | TournamentConfig] = {
         measure_every=100,
         samples=10_000,
     ),
-}
+)
+
+#: Studies that are variants of a preset, made on the command line: other batch sizes, and more steps of the critics.
+STUDIES = {"batch16": "digits", "batch256": "digits", "long": "static"}
 
 
 def train(
-    config: Config | StaticConfig | TournamentConfig,
-    directory: str | Path | None = None,
-    *,
-    resume: bool = False,
-    progress: bool = True,
+    config: AnyConfig, directory: str | Path | None = None, *, resume: bool = False, progress: bool = True
 ) -> Record:
-    """Train a generator against a critic, and judge what it generates.
-
-    For a `StaticConfig` see `estimate`, for a `TournamentConfig` see `compete`.
-
-    Args:
-        config: all numbers.
-        directory: where checkpoint, TensorBoard events, record and a row of samples go; None: nowhere.
-        resume: continue the run in that directory.
-        progress: show a bar.
-
-    Returns:
-        The record. Its curves are "estimate", what the critic says of a batch, and "batch", the exact distance of
-        that batch. Its metrics are the judge's, see `PictureJudge` and `RingJudge`, and for losses that estimate the
-        distance "ratio" (the median of estimate / batch) and "correlation" of the two curves.
-
-    Raises:
-        ValueError: if a number of the config does not fit; says which.
-        DataNotFound, DamagedData: if the pictures cannot be read.
-        CheckpointError: if the directory holds a run and `resume` is false, or none that fits and it is true.
-        NonFiniteLoss: if a loss becomes NaN or infinite; names the step.
-    """
+    """Play a game, estimate a distance or hold a tournament, as the config asks."""
     if isinstance(config, StaticConfig):
         return estimate(config, directory, resume=resume, progress=progress)
     if isinstance(config, TournamentConfig):
         return compete(config, directory, resume=resume, progress=progress)
+    return play(config, directory, resume=resume, progress=progress)
+
+
+def play(
+    config: Config, directory: str | Path | None = None, *, resume: bool = False, progress: bool = True
+) -> Record:
+    """Train a generator against a critic, and judge what it generates; `judge_made` says how."""
     with Run("wgan", config, directory, resume=resume, progress=progress) as run:
         task = load_task(config, run.device)
-        constraint = make_constraint(
-            config.constraint, None if config.constraint in _WITHOUT_STRENGTH else config.strength
-        )
-        game = make_loss(config.loss, config.epsilon if config.loss == "soft_c_transform" else None)
+        game, constraint = build_game(config)
         generator, critic = build_networks(config, task.shape)
         critic = constraint.wrap(critic)
         generator, critic, generator_optimizer, critic_optimizer = run.prepare(
-            generator, critic, _optimizer(generator, config), _optimizer(critic, config)
+            generator, critic, build_optimizer(generator, config), build_optimizer(critic, config)
         )
         share = run.shard(torch.arange(config.batch_size))
 
         for step in run.steps(config.steps):
-            _set_rate(config, step, generator_optimizer, critic_optimizer)
+            set_rate(config, step, generator_optimizer, critic_optimizer)
             critic.requires_grad_(True)
             for turn in range(config.critic_steps):
                 real = task.batch(step * config.critic_steps + turn)[share]
                 with torch.no_grad():
-                    fake = generator(_noise(config, len(share), run.device))
+                    fake = generator(noise(config, len(share), run.device))
                 loss = game.critic(critic, real, fake) + constraint.penalty(critic, real, fake)
                 run.backward(loss)
                 critic_optimizer.step()
@@ -269,7 +252,7 @@ def train(
 
             critic.requires_grad_(False)  # spares the generator's step the gradients that nobody uses
             real = task.batch(config.steps * config.critic_steps + step)[share]
-            fake = generator(_noise(config, config.fakes * len(share), run.device))
+            fake = generator(noise(config, config.fakes * len(share), run.device))
             loss = game.generator(critic, real, fake)
             run.backward(loss)
             generator_optimizer.step()
@@ -284,10 +267,7 @@ def train(
         made = generate(generator, config, run.device)
         if directory is not None and run.is_main and made.ndim == 4:
             save_row(made[:ROW], Path(directory) / f"{config.name}.png")
-        metrics: dict[str, float | int] = {**task.judge.metrics(made)}
-        if game.divergence in ("W1", "OT"):  # the others do not estimate a distance
-            metrics |= _comparison(run.history)
-        return run.finish(metrics, name=config.name, data=task.source)
+        return run.finish(judge_made(made, task, game, run.history), name=config.name, data=task.source)
 
 
 # ---------------------------------------------------------------- what is generated, by what, from what
@@ -324,11 +304,7 @@ class Task:
 
 
 def load_task(config: Config, device: torch.device | str = "cpu") -> Task:
-    """Return what the config asks to imitate, with its examples on a device.
-
-    Raises:
-        DataNotFound, DamagedData: if the pictures cannot be read.
-    """
+    """Return what the config asks to imitate, with its examples on a device."""
     if config.dataset == "ring":
         points = ring(20_000, torch.Generator().manual_seed(config.seed)).to(device)
         source = "eight Gaussians of standard deviation 0.05 on a circle of radius 2, 20000 points"
@@ -341,6 +317,13 @@ def load_task(config: Config, device: torch.device | str = "cpu") -> Task:
         config.batch_size,
         config.seed,
     )
+
+
+def build_game(config: Config) -> tuple[Loss, Constraint]:
+    """Return the loss and the constraint, each with its number if it has one."""
+    epsilon = config.epsilon if config.loss == "soft_c_transform" else None
+    strength = config.strength if config.constraint in STRENGTHS else None
+    return make_loss(config.loss, epsilon), make_constraint(config.constraint, strength)
 
 
 def build_networks(config: Config, shape: tuple[int, ...]) -> tuple[nn.Module, nn.Module]:
@@ -365,20 +348,22 @@ def build_networks(config: Config, shape: tuple[int, ...]) -> tuple[nn.Module, n
     )
 
 
-def _optimizer(network: nn.Module, config: Config) -> torch.optim.Optimizer:
+def build_optimizer(network: nn.Module, config: Config) -> torch.optim.Optimizer:
+    """Return the optimiser of one of the two networks."""
     if config.optimizer == "rmsprop":
         return torch.optim.RMSprop(network.parameters(), lr=config.learning_rate)
     return torch.optim.Adam(network.parameters(), lr=config.learning_rate, betas=(config.beta1, 0.9))
 
 
-def _set_rate(config: Config, step: int, *optimizers: torch.optim.Optimizer) -> None:
-    """Let the learning rate fall from its full size at the first step to nearly 0 at the last, if it shall."""
+def set_rate(config: Config, step: int, *optimizers: torch.optim.Optimizer) -> None:
+    """Decay the learning rates linearly if `config.decay`: from full size at the first step to nearly 0 at the last."""
     if config.decay:
         for group in (group for optimizer in optimizers for group in optimizer.param_groups):
             group["lr"] = config.learning_rate * (1 - step / config.steps)
 
 
-def _noise(config: Config, count: int, device: torch.device) -> Float[Tensor, "count latent"]:
+def noise(config: Config, count: int, device: torch.device) -> Float[Tensor, "count latent"]:
+    """Return what a generator makes examples from, N(0, I)."""
     return torch.randn(count, config.latent, device=device)
 
 
@@ -399,37 +384,21 @@ def save_row(pictures: Float[Tensor, "pictures channels rows columns"], path: Pa
     Image.fromarray((row[0] if len(row) == 1 else row.permute(1, 2, 0)).numpy()).save(path, optimize=True)
 
 
-def _comparison(history: list[dict[str, float | int]]) -> dict[str, float]:
-    """How the critic's estimates compare with the exact distances of the same batches."""
-    said, exact = (np.array([row[name] for row in history]) for name in ("estimate", "batch"))
-    found = {"ratio": float(np.median(said / exact))}
-    if min(np.ptp(said), np.ptp(exact)) > 0:
-        found["correlation"] = float(np.corrcoef(said, exact)[0, 1])
-    return {name: round(value, 4) for name, value in found.items()}
+def judge_made(
+    made: Tensor, task: Task, game: Loss, history: list[dict[str, float | int]]
+) -> dict[str, float | int]:
+    """Judge generated examples, and the estimates of the critic that they were made against.
 
-
-def sweep(
-    config: Config,
-    games: tuple[dict[str, Any], ...],
-    seeds: tuple[int, ...],
-    directory: str | Path | None = None,
-    *,
-    progress: bool = True,
-) -> list[Record]:
-    """Train with every loss and constraint of ``games`` and every seed, all else equal; each in its own folder.
-
-    Args:
-        config: what all runs share.
-        games: for each, the fields of the config that it changes: {"loss": "hinge", "constraint": "none"}.
-        seeds: of the runs.
-        directory: for the folders; None: nowhere.
-        progress: show bars.
-
-    Raises:
-        What `train` raises.
+    Returns:
+        What the judge says, see `PictureJudge` and `RingJudge`. For losses that estimate the distance also "ratio", the
+        median of the curves "estimate" (what the critic said of a batch) over "batch" (the exact distance of that
+        batch), and "correlation" of the two, if neither is constant.
     """
-    runs = [dataclasses.replace(config, seed=seed, **game) for game in games for seed in seeds]
-    return [
-        train(each, None if directory is None else Path(directory) / each.name, progress=progress)
-        for each in runs
-    ]
+    metrics: dict[str, float | int] = {**task.judge.metrics(made)}
+    if game.divergence not in ("W1", "OT"):
+        return metrics
+    said, exact = (np.array([row[name] for row in history]) for name in ("estimate", "batch"))
+    metrics["ratio"] = round(float(np.median(said / exact)), 4)
+    if min(np.ptp(said), np.ptp(exact)) > 0:
+        metrics["correlation"] = round(float(np.corrcoef(said, exact)[0, 1]), 4)
+    return metrics

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from sjedu.checks import check_fields, check_count
+from annotated_types import MinLen
+
+from sjedu.checks import PositiveInt
 from sjedu.data import load_images
 from sjedu.data.images import ImageSet
 from sjedu.records import Record
-from sjedu.training import Run
-from sjedu.wgan import studies
+from sjedu.training import Run, Seed
+from sjedu.wgan import batch_distance
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class TournamentConfig:
     """All numbers of one tournament.
 
     Attributes:
-        study: what it is part of; its record's name begins with it.
+        study: the preset, or the question that it helps to answer.
         dataset: whose pictures.
         sizes: of the batches.
         repeats: test batches of each size.
@@ -27,19 +30,13 @@ class TournamentConfig:
 
     study: str = "tournament"
     dataset: ImageSet = "mnist"
-    sizes: tuple[int, ...] = (4, 16, 64, 256)
-    repeats: int = 20
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        for i, size in enumerate(self.sizes):
-            check_count(f"sizes[{i}]", size)
-        check_count("repeats", self.repeats)
+    sizes: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (4, 16, 64, 256)
+    repeats: PositiveInt = 20
+    seed: Seed = 0
 
     @property
     def name(self) -> str:
-        """Of the record."""
+        """The name of the record."""
         return f"{self.study}-{self.dataset}-seed{self.seed}"
 
 
@@ -50,28 +47,20 @@ def compete(
     resume: bool = False,
     progress: bool = True,
 ) -> Record:
-    """Hold batches of test pictures against real ones, the mean and centres, see `studies.tournament`.
+    """Hold batches of test pictures against real ones, the mean and centres, see `batch_distance.tournament`.
 
-    Args:
-        config: all numbers.
-        directory: where checkpoint and record go; None: nowhere.
-        resume: continue the run in that directory.
-        progress: show a bar.
-
-    Returns:
-        The record. Its metrics are, for each size, the mean distance of each candidate, and "wins", the share of
-        batches nearer to the repeated mean than to real pictures.
-
-    Raises:
-        ValueError: if a number of the config does not fit; says which.
-        DataNotFound, DamagedData: if the pictures cannot be read.
-        CheckpointError: if the directory holds a run and `resume` is false, or none that fits and it is true.
+    The record's metrics are, for each size, the mean distance of each candidate, and "wins", the share of batches
+    nearer to the repeated mean than to real pictures.
     """
     with Run("wgan", config, directory, resume=resume, progress=progress) as run:
         run.prepare()  # nothing is trained
         for step in run.steps(len(config.sizes)):
-            found = studies.tournament(config.sizes[step], config.repeats, config.seed, config.dataset)
-            run.log(**{name: spread.mean for name, spread in found.items()}, wins=studies.win_rate(found))
+            rivals = batch_distance.tournament(
+                config.sizes[step], config.repeats, config.seed, config.dataset
+            )
+            run.log(
+                **{name: spread.mean for name, spread in rivals.items()}, wins=batch_distance.win_rate(rivals)
+            )
         sizes = map(str, config.sizes)
         metrics = {size: _metrics(row) for size, row in zip(sizes, run.history, strict=True)}
         return run.finish(metrics, name=config.name, data=load_images(config.dataset, "test").source)

@@ -154,7 +154,7 @@ def test_an_interrupted_estimation_ends_like_one_that_was_not(tmp_path):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("wasserstein", "unknown kind 'wasserstein'; expected one of clip"),
+        ("wasserstein", "critics: got 'wasserstein'; expected one of 'clip'"),
         ("gp", "got 'gp'; expected gp:strength"),
         ("spectral:2", "got 'spectral:2'; expected spectral"),
         ("lp:much", "critics: got 'lp:much'; expected a number after the colon"),
@@ -185,9 +185,9 @@ def test_wrong_configs_name_the_field():
         ({"batch_size": 0}, "batch_size: got 0; expected at least 1"),
         ({"evaluations": 0}, "evaluations: got 0; expected at least 1"),
         ({"hidden": (32, 0)}, r"hidden\[1\]: got 0; expected at least 1"),
-        ({"shift": -1.0}, "shift: got -1.0; expected a number that is not negative"),
-        ({"shift": float("inf")}, "shift: got inf; expected a number that is not negative"),
-        ({"learning_rate": 0.0}, "learning_rate: got 0.0; expected a positive number"),
+        ({"shift": -1.0}, "shift: got -1.0; expected at least 0"),
+        ({"shift": float("inf")}, "shift: got inf; expected a finite number"),
+        ({"learning_rate": 0.0}, "learning_rate: got 0.0; expected more than 0"),
     ],
 )
 def test_numbers_out_of_range_name_the_field(numbers, reason):

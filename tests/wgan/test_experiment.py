@@ -17,8 +17,9 @@ from PIL import Image
 
 from sjedu.course.cli import main
 from sjedu.data import DataNotFound
+from sjedu.training import sweep
 from sjedu.wgan import experiment
-from sjedu.wgan.experiment import PRESETS, ROW, generate, load_task, sweep, train
+from sjedu.wgan.experiment import PRESETS, ROW, generate, load_task, train
 from sjedu.wgan.losses import make_loss
 
 NO_CRITIC = {"loss": "transport", "constraint": "none", "critic_steps": 0}
@@ -107,24 +108,38 @@ def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path):
 
 
 def rates_of(numbers, monkeypatch):
+    """The learning rate of every step of either optimiser, critic and generator in turn."""
     rates = []
-    noted = experiment._set_rate
+    inner = torch.optim.Adam.step
 
-    def spy(config, step, *optimizers):
-        noted(config, step, *optimizers)
-        rates.append([group["lr"] for optimizer in optimizers for group in optimizer.param_groups])
+    def spy(self, *arguments, **named):
+        rates.append(self.param_groups[0]["lr"])
+        return inner(self, *arguments, **named)
 
-    monkeypatch.setattr(experiment, "_set_rate", spy)
-    train(numbers, progress=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.Adam, "step", spy)
+        train(numbers, progress=False)
     return rates
 
 
 def test_learning_rates_decay_if_asked(monkeypatch):
     small = config("ring", steps=4, width=8, samples=20, learning_rate=1e-2)
-    with monkeypatch.context() as patch:
-        assert rates_of(small, patch) == [[1e-2, 1e-2]] * 4
-    found = rates_of(dataclasses.replace(small, decay=True), monkeypatch)
-    assert np.allclose(found, [[1e-2], [7.5e-3], [5e-3], [2.5e-3]] * np.ones(2))
+    assert rates_of(small, monkeypatch) == [1e-2] * 8
+    decayed = rates_of(dataclasses.replace(small, decay=True), monkeypatch)
+    assert np.allclose(decayed, np.repeat([1e-2, 7.5e-3, 5e-3, 2.5e-3], 2))
+
+
+def test_no_step_sees_a_batch_that_another_step_saw(monkeypatch):
+    numbers = []
+    inner = experiment.Task.batch
+
+    def spy(self, number):
+        numbers.append(number)
+        return inner(self, number)
+
+    monkeypatch.setattr(experiment.Task, "batch", spy)
+    train(config("ring5", steps=3, width=8, samples=20), progress=False)
+    assert sorted(numbers) == list(range(3 * (5 + 1)))  # five critic's steps, and one of the generator
 
 
 def test_the_generator_may_see_more_fakes_than_there_are_real_examples(monkeypatch):
@@ -176,7 +191,10 @@ def test_batches_do_not_repeat_within_an_epoch():
 
 def test_a_sweep_plays_every_game_with_every_seed(tmp_path):
     numbers = config("ring", steps=1, width=8, samples=20)
-    records = sweep(numbers, ({"constraint": "none"}, {"constraint": "gp"}), (0, 1), tmp_path, progress=False)
+    runs = [
+        dataclasses.replace(numbers, constraint=name, seed=seed) for name in ("none", "gp") for seed in (0, 1)
+    ]
+    records = sweep(train, runs, tmp_path, progress=False)
     assert [record.name for record in records] == [
         "ring-non_saturating-seed0",
         "ring-non_saturating-seed1",
@@ -194,9 +212,9 @@ def test_a_sweep_plays_every_game_with_every_seed(tmp_path):
         ({"loss": "transport", "critic_steps": -1}, "critic_steps: got -1; expected at least 0"),
         ({"width": 0}, "width: got 0; expected at least 1"),
         ({"fakes": 0}, "fakes: got 0; expected at least 1"),
-        ({"learning_rate": 0.0}, "learning_rate: got 0.0; expected a positive number"),
-        ({"strength": -1.0}, "strength: got -1.0; expected a number that is not negative"),
-        ({"epsilon": float("nan")}, "epsilon: got nan; expected a positive number"),
+        ({"learning_rate": 0.0}, "learning_rate: got 0.0; expected more than 0"),
+        ({"strength": -1.0}, "strength: got -1.0; expected at least 0"),
+        ({"epsilon": float("nan")}, "epsilon: got nan; expected a finite number"),
         ({"dataset": "ring", "network": "dcgan"}, "network: got 'dcgan' with dataset 'ring'; expected 'mlp'"),
     ],
 )
