@@ -42,10 +42,13 @@ import sys
 from importlib.util import find_spec
 
 if not getattr(find_spec("sjedu"), "origin", None):  # a mere folder has no origin
-    source = "-e .." if os.path.isdir("../sjedu/course") else "git+{repository.url}"
+    clone = os.path.isdir("../sjedu/course")
+    source = "-e .." if clone else "git+{repository.url}"
     %pip install -q {{source}}
     sys.path.append("..")  # a running kernel does not see an editable install
-from sjedu.course import setup  # not found? fix what pip reports above, and run this again
+
+# Is it not found? Then fix what pip reports above, and run this cell again.
+from sjedu.course import setup
 
 here = setup({arguments})
 here"""

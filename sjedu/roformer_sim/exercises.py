@@ -201,7 +201,7 @@ def _nucleus_ties(answer: Answer) -> None:
 
 @EXERCISES.add("3", "The nucleus", minutes=12, difficulty="medium")
 @judged_by(_nucleus_sum, _nucleus_reaches, _nucleus_ends, _nucleus_ties)
-def top_p(probs: np.ndarray, p: float) -> np.ndarray:
+def keep_nucleus(probs: np.ndarray, p: float) -> np.ndarray:
     """probs: (tokens,), p in (0, 1] -> (tokens,)
 
     Keep the smallest set of most probable tokens whose mass reaches `p`, set all others to 0, and

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from cell_names import events, faults
 
 from sjedu.course.repository import Repository
+from sjedu.course.weave import generated_kind
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -15,6 +17,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MAX_NOTEBOOK_BYTES = 1_500_000
 MAX_OUTPUT_BYTES = 300_000
 MAX_CELL_LINES = 45
+MAX_LINE = 88
 # How many cells each notebook may leave out of the comparison; raise a number only together with its reason.
 NOT_COMPARED = {
     "00_start_here": 3,
@@ -28,7 +31,26 @@ NOT_COMPARED = {
     "08_supervised_similarity": 3,
 }
 
-pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+#: What is not yet as it should be. A notebook that is must leave its set: its test fails by passing.
+NOT_YET = {
+    "test_any_cell_can_be_run_again": {
+        "01_wgan",
+        "03_rope_2d",
+        "04_vmf_vae",
+        "07_contrastive_accumulation",
+        "08_supervised_similarity",
+    },
+    "test_code_fits_beside_the_file_browser": {path.stem for path in NOTEBOOKS} - {"00_start_here"},
+    "test_cells_fit_a_screen": {"01_wgan", "03_rope_2d", "04_vmf_vae", "07_contrastive_accumulation"},
+    "test_no_table_is_empty": {path.stem for path in NOTEBOOKS} - {"00_start_here", "04_vmf_vae"},
+}
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def path(request):
+    if request.param.stem in NOT_YET.get(request.function.__name__, ()):
+        request.node.add_marker(pytest.mark.xfail(strict=True))
+    return request.param
 
 
 def cells(path, kind=None):
@@ -75,6 +97,30 @@ def test_sizes(path):
 def test_cells_fit_a_screen(path):
     for cell in cells(path, "code"):
         assert len(cell.source.splitlines()) <= MAX_CELL_LINES, cell.source[:80]
+
+
+def test_code_fits_beside_the_file_browser(path):
+    for cell in cells(path, "code"):
+        for line in cell.source.splitlines():
+            assert len(line) <= MAX_LINE, line
+
+
+def test_any_cell_can_be_run_again(path):
+    everything = nbformat.read(path, as_version=4).cells
+    assert list(faults([cell.source if cell.cell_type == "code" else "" for cell in everything])) == []
+
+
+def test_no_answer_overwrites_an_import_or_is_overwritten(path):
+    stubs = [c.source for c in cells(path, "code") if str(generated_kind(c)).endswith(".stub")]
+    others = [c.source for c in cells(path, "code") if c.source not in stubs]
+    answers = {event.name for stub in stubs for event in events(stub) if event.kind == "bind"}
+    taken = {event.name for source in others for event in events(source) if event.kind == "bind"}
+    assert answers & taken == set()
+
+
+def test_no_table_is_empty(path):
+    for output in outputs(path):
+        assert "<tbody></tbody>" not in output.get("data", {}).get("text/html", "")
 
 
 def test_every_figure_has_alt_text(path):

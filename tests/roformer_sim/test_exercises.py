@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from sjedu.roformer_sim.exercises import (
     EXERCISES,
     distill_loss,
+    keep_nucleus,
     mined_pairs,
     simbert_contrastive,
-    top_p,
     whiten,
 )
 
@@ -77,7 +77,7 @@ def long_nucleus(probs, p):
 
 
 def raw_nucleus(probs, p):
-    return np.where(top_p(probs, p) > 0, probs, 0)
+    return np.where(keep_nucleus(probs, p) > 0, probs, 0)
 
 
 def vector_distance(u, v, weight=100.0):
@@ -183,5 +183,5 @@ def test_solutions_agree_with_the_package():
     torch.testing.assert_close(simbert_contrastive(v, 20.0), contrastive_loss(v, scale=20.0))
     torch.testing.assert_close(distill_loss(v, v[:, :2]), distillation_loss(v, v[:, :2]))
     p = torch.softmax(v[:, 0], dim=0)
-    np.testing.assert_allclose(top_p(p.numpy(), 0.7), nucleus(v[:, 0], 0.7), atol=1e-6)
+    np.testing.assert_allclose(keep_nucleus(p.numpy(), 0.7), nucleus(v[:, 0], 0.7), atol=1e-6)
     torch.testing.assert_close(whiten(v, 2).abs(), fast_whiten(v, 2).abs())
