@@ -4,7 +4,7 @@ from sjedu.roformer.config import RoFormerConfig
 from sjedu.roformer.masks import causal_mask, padding_mask, prefix_mask
 from sjedu.roformer.model import Cache, LanguageModel, RoFormer
 from sjedu.roformer.pooling import Pooling, pool_states, sentence_vectors
-from sjedu.roformer.rotary import rotate, rotation_table
+from sjedu.roformer.rotary import phase_table, rotate
 from sjedu.roformer.tokenizer import Batch, Tokenizer
 from sjedu.roformer.weights import (
     WeightsError,
@@ -30,10 +30,10 @@ __all__ = [
     "load_small",
     "load_tokenizer",
     "padding_mask",
+    "phase_table",
     "pool_states",
     "prefix_mask",
     "rotate",
-    "rotation_table",
     "save_pretrained",
     "sentence_vectors",
 ]

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sjedu.checks import check_choice, check_count
+
 
 @dataclass(frozen=True)
 class RoFormerConfig:
@@ -57,27 +59,25 @@ class RoFormerConfig:
 
     def __post_init__(self) -> None:
         for name in _SIZES:
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+            check_count(name, getattr(self, name))
         for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
             if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
-        choices = {"model_type": ("roformer", "bert"), "hidden_act": ("gelu", "gelu_new", "relu")}
-        for name, known in {**choices, "norm": ("post", "pre")}.items():
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+                raise ValueError(f"{name}: got {getattr(self, name)}; expected a number in [0, 1)")
+        check_choice("model_type", self.model_type, ("roformer", "bert"))
+        check_choice("hidden_act", self.hidden_act, ("gelu", "gelu_new", "relu"))
+        check_choice("norm", self.norm, ("post", "pre"))
         if self.hidden_size % self.num_attention_heads:
             raise ValueError(
-                f"hidden_size must be a multiple of num_attention_heads = {self.num_attention_heads},"
-                f" got {self.hidden_size}"
+                f"hidden_size: got {self.hidden_size}; expected a multiple of num_attention_heads ="
+                f" {self.num_attention_heads}"
             )
         if self.model_type == "roformer" and self.head_size % 2:
             raise ValueError(
-                f"hidden_size / num_attention_heads must be even, to be turned in pairs, got {self.head_size}"
+                f"hidden_size / num_attention_heads: got {self.head_size}; expected an even number, to turn pairs"
             )
         if self.model_type == "bert" and self.embedding_size != self.hidden_size:
             raise ValueError(
-                f"embedding_size of a BERT must be hidden_size = {self.hidden_size}, got {self.embedding_size}"
+                f"embedding_size: got {self.embedding_size}; expected hidden_size = {self.hidden_size} in a BERT"
             )
 
     @property
@@ -92,19 +92,22 @@ class RoFormerConfig:
         Raises:
             ValueError: if it asks for something that this model cannot do; says what.
         """
-        refused = {"rotary_value": False, "add_cross_attention": False, "tie_word_embeddings": True}
-        for name, expected in refused.items():
-            if values.get(name, expected) != expected:
-                raise ValueError(f"{name} must be {expected} here, the config.json says {values[name]}")
-        if values.get("position_embedding_type", "absolute") != "absolute":
-            raise ValueError(
-                f"position_embedding_type must be 'absolute', got {values['position_embedding_type']!r}"
-            )
+        only = {
+            "rotary_value": False,
+            "add_cross_attention": False,
+            "tie_word_embeddings": True,
+            "position_embedding_type": "absolute",
+        }
+        for name, value in only.items():
+            if values.get(name, value) != value:
+                raise ValueError(
+                    f"{name}: got {values[name]!r}; expected {value!r}, all that this model can do"
+                )
         known = {field.name for field in dataclasses.fields(cls)}
-        found = {name: value for name, value in values.items() if name in known}
-        if found.get("embedding_size") is None and "hidden_size" in found:
-            found["embedding_size"] = found["hidden_size"]
-        return cls(**found)
+        fields = {name: value for name, value in values.items() if name in known}
+        if fields.get("embedding_size") is None and "hidden_size" in fields:
+            fields["embedding_size"] = fields["hidden_size"]
+        return cls(**fields)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of a config.json, which Transformers reads as well."""

@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Bool, Int64
 from torch import Tensor
 
+from sjedu.checks import check_count
+
 
 def padding_mask(lengths: Int64[Tensor, " batch"], size: int) -> Bool[Tensor, "batch 1 size"]:
     """Hide what stands behind the end of each text.
@@ -26,13 +28,8 @@ def padding_mask(lengths: Int64[Tensor, " batch"], size: int) -> Bool[Tensor, "b
 
 
 def causal_mask(size: int, *, device: torch.device | str | None = None) -> Bool[Tensor, "size size"]:
-    """Let position i look at positions 0 .. i only: the mask of GPT.
-
-    Raises:
-        ValueError: if size is less than 1.
-    """
-    if size < 1:
-        raise ValueError(f"size must be at least 1, got {size}")
+    """Let position i look at positions 0 .. i only: the mask of GPT."""
+    check_count("size", size)
     return torch.ones(size, size, dtype=torch.bool, device=device).tril()
 
 
@@ -56,4 +53,4 @@ def prefix_mask(source_lengths: Int64[Tensor, " batch"], size: int) -> Bool[Tens
 
 def _check(name: str, lengths: Tensor, least: int, most: int) -> None:
     if lengths.numel() and not bool(((least <= lengths) & (lengths <= most)).all()):
-        raise ValueError(f"{name} must be between {least} and size = {most}, got {lengths.tolist()}")
+        raise ValueError(f"{name}: got {lengths.tolist()}; expected {least} .. size = {most}")

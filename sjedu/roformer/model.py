@@ -7,6 +7,9 @@ A block is :math:`x \leftarrow \mathrm{LN}(x + \mathrm{Attention}(x))`, :math:`x
 
 with the rotation :math:`R_n` of `sjedu.roformer.rotary` (Su et al., arXiv 2104.09864). What makes it an encoder, a
 language model or UniLM is the mask alone (`sjedu.roformer.masks`).
+
+Begin with `Attention`, `Block` and `RoFormer.forward`. `Cache` and `Inside` are there for speed: without them the
+numbers are the same.
 """
 
 from __future__ import annotations
@@ -20,16 +23,17 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor, nn
 
+from sjedu.checks import check_count
 from sjedu.roformer.config import RoFormerConfig
 from sjedu.roformer.masks import padding_mask
-from sjedu.roformer.rotary import rotate, rotation_table
+from sjedu.roformer.rotary import phase_table, rotate
 
 Activations = dict[str, Callable[[Tensor], Tensor]]
 _ACTIVATIONS: Activations = {"gelu": F.gelu, "gelu_new": partial(F.gelu, approximate="tanh"), "relu": F.relu}
 
 
 class Cache:
-    """Keys and values of the tokens seen so far, so that the next token costs one position and not all.
+    """For speed: keys and values of the tokens seen so far, so that the next token costs one position and not all.
 
     Args:
         config: of the model.
@@ -51,9 +55,9 @@ class Cache:
         device: torch.device | str | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        if batch < 1 or not 1 <= size <= config.max_position_embeddings:
-            most = config.max_position_embeddings
-            raise ValueError(f"batch must be at least 1 and size in 1 .. {most}, got {batch} and {size}")
+        check_count("batch", batch)
+        if not 1 <= size <= config.max_position_embeddings:
+            raise ValueError(f"size: got {size}; expected 1 .. {config.max_position_embeddings}")
         shape = (config.num_hidden_layers, 2, batch, config.num_attention_heads, size, config.head_size)
         self._store = torch.empty(shape, device=device, dtype=dtype)
         self.length = 0
@@ -70,10 +74,10 @@ class Cache:
 
     def select(self, rows: Int64[Tensor, " chosen"]) -> Cache:
         """Return a cache of these texts, in this order: to repeat a source for several samples, or to drop texts."""
-        chosen = object.__new__(Cache)
-        chosen._store = self._store.index_select(2, rows)
-        chosen.length = self.length
-        return chosen
+        selected = object.__new__(Cache)
+        selected._store = self._store.index_select(2, rows)
+        selected.length = self.length
+        return selected
 
     def extend(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Put new keys and values of a layer behind the old ones, and return all of them."""
@@ -85,7 +89,7 @@ class Cache:
 
 
 class Inside:
-    """The tokens of a batch that are no padding. All but attention works on each token alone, so these are enough.
+    """For speed: the tokens of a batch that are no padding. All but attention works on each token alone.
 
     Args:
         lengths: of the texts, each 1 .. size.
@@ -164,20 +168,24 @@ class Attention(nn.Module):
         self.dropout = config.attention_probs_dropout_prob
 
     def forward(self, x: Tensor, context: Context, layer: int) -> Tensor:
-        """Mix what each token may see. x is (batch, tokens, hidden), or (inside, hidden) without the padding."""
-        qk, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).split((2, 1), dim=-3)
+        """Mix what each token may see, in the shape of x: (batch, tokens, hidden), or (inside, hidden) if packed."""
+        qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1))  # (batch, tokens, 3, heads, head_size)
+        qk, v = qkv[..., :2, :, :], qkv[..., 2, :, :]  # (..., 2, heads, head_size), (..., heads, head_size)
         if context.table is not None:
-            qk = rotate(qk, context.table)
+            qk = rotate(qk, context.table)  # both in one product
         if context.inside is not None:
-            qk, v = context.inside.pad(qk), context.inside.pad(v)
-        (q, k), v = qk.unbind(2), v.squeeze(2)
-        q, k, v = (part.transpose(1, 2) for part in (q, k, v))  # (batch, heads, tokens, head_size)
+            qk, v = context.inside.pad(qk), context.inside.pad(v)  # unpacked: (batch, tokens, ...)
+        q, k = qk.unbind(2)  # (batch, tokens, heads, head_size)
+        q, k, v = (each.transpose(1, 2) for each in (q, k, v))  # (batch, heads, tokens, head_size)
         if context.cache is not None:
-            k, v = context.cache.extend(layer, k, v)
+            k, v = context.cache.extend(layer, k, v)  # (batch, heads, cached + tokens, head_size)
         dropout = self.dropout if self.training else 0.0
+        # softmax(q kᵀ / √head_size + mask) v
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=context.mask, dropout_p=dropout)
-        mixed = mixed.transpose(1, 2).flatten(2)
-        result: Tensor = self.out(mixed if context.inside is None else context.inside.pack(mixed))
+        mixed = mixed.transpose(1, 2).flatten(2)  # (batch, tokens, hidden)
+        if context.inside is not None:
+            mixed = context.inside.pack(mixed)  # (inside, hidden)
+        result: Tensor = self.out(mixed)
         return result
 
 
@@ -225,7 +233,7 @@ class RoFormer(nn.Module):
         pre = config.norm == "pre"
         self.final_norm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps) if pre else nn.Identity()
         self.pooler = nn.Linear(config.hidden_size, config.hidden_size) if config.pooler else None
-        table = rotation_table(torch.arange(config.max_position_embeddings), config.head_size)
+        table = phase_table(torch.arange(config.max_position_embeddings), config.head_size)
         rotary = config.model_type == "roformer"
         self.table: Tensor | None
         self.register_buffer("table", table if rotary else None, persistent=False)
@@ -306,22 +314,26 @@ class RoFormer(nn.Module):
     ) -> tuple[Tensor, Context]:
         """Return what the first block reads, and what all blocks share."""
         if (ids is None) == (words is None):
-            raise ValueError("give either ids or words, and not both")
+            raise ValueError(
+                f"ids and words: got {'neither' if ids is None else 'both'}; expected one of them"
+            )
         given = ids if ids is not None else words
         assert given is not None
+        batch, tokens = given.shape[:2]
         start = cache.length if cache is not None else 0
-        tokens, end = given.shape[1], start + given.shape[1]
-        self._check_sizes(given, end, cache)
+        end = start + tokens
+        self._check_sizes(batch, tokens, end, cache)
         if ids is not None:
             self._check_ids(ids)
-            words = self.embed(ids)
+            words = self.embed(ids)  # (batch, tokens, width)
         if positions is None:
             positions = torch.arange(start, end, device=given.device)
-        x = self.embeddings(words, types, positions)
-        inside = None if lengths is None else self._inside(lengths, given, cache)
+        x = self.embeddings(words, types, positions)  # (batch, tokens, hidden)
+        inside = None if lengths is None else self._inside(lengths, batch, tokens, cache)
         if inside is not None:
-            x, positions = inside.pack(x), inside.pack(positions.expand(given.shape[:2]))
+            x, positions = inside.pack(x), inside.pack(positions.expand(batch, tokens))  # (inside, ...)
             mask = inside.mask if mask is None else mask & inside.mask
+        # (..., tokens, 1, 1, pairs, 2): the same for queries and keys, and for all heads.
         table = None if self.table is None else self.table[positions][..., None, None, :, :]
         if mask is not None:
             if mask.shape[-2:] not in ((tokens, end), (1, end)):
@@ -331,30 +343,28 @@ class RoFormer(nn.Module):
                 )
             mask = mask[:, None] if mask.ndim == 3 else mask
         elif cache is not None and tokens > 1:
-            raise ValueError(
-                "mask: several tokens with a cache need a mask that says who sees whom, got None"
-            )
+            raise ValueError(f"mask: got None for {tokens} tokens beside a cache; expected who sees whom")
         return x, Context(table, mask, cache, inside)
 
-    def _inside(self, lengths: Tensor, given: Tensor, cache: Cache | None) -> Inside | None:
+    def _inside(self, lengths: Tensor, batch: int, tokens: int, cache: Cache | None) -> Inside | None:
         """What to compute; None where there is no padding to leave out."""
         if cache is not None:
             raise ValueError(
-                "lengths: got some beside a cache; expected a mask, for cached texts end where they end"
+                "lengths: got some beside a cache; expected a mask: cached texts end where they end"
             )
-        if len(lengths) != len(given):
-            raise ValueError(f"lengths: got {len(lengths)} for {len(given)} texts")
-        return Inside(lengths, given.shape[1]) if bool((lengths != given.shape[1]).any()) else None
+        if len(lengths) != batch:
+            raise ValueError(f"lengths: got {len(lengths)}; expected one for each of {batch} texts")
+        return Inside(lengths, tokens) if bool((lengths != tokens).any()) else None
 
-    def _check_sizes(self, given: Tensor, end: int, cache: Cache | None) -> None:
+    def _check_sizes(self, batch: int, tokens: int, end: int, cache: Cache | None) -> None:
         most = self.config.max_position_embeddings
-        if not given.shape[1]:
-            raise ValueError("ids: the texts are empty; expected at least one token")
+        if not tokens:
+            raise ValueError("ids: got texts without a token; expected at least one")
         if end > most:
-            raise ValueError(f"ids: {end} tokens; the model takes at most max_position_embeddings = {most}")
-        if cache is not None and (end > cache.size or given.shape[0] != cache.batch):
+            raise ValueError(f"ids: got {end} tokens; expected at most max_position_embeddings = {most}")
+        if cache is not None and (end > cache.size or batch != cache.batch):
             raise ValueError(
-                f"cache: room for {cache.batch} texts of {cache.size} tokens; needed {given.shape[0]} of {end}"
+                f"cache: got room for {cache.batch} texts of {cache.size} tokens; expected {batch} of {end}"
             )
 
     def _check_ids(self, ids: Tensor) -> None:
@@ -362,10 +372,9 @@ class RoFormer(nn.Module):
         if ids.device.type != "cpu" or torch.compiler.is_compiling():
             return
         least, most = ids.aminmax()
-        if least < 0 or most >= self.config.vocab_size:
-            raise ValueError(
-                f"ids must be between 0 and vocab_size - 1 = {self.config.vocab_size - 1}, got {least} to {most}"
-            )
+        last = self.config.vocab_size - 1
+        if least < 0 or most > last:
+            raise ValueError(f"ids: got {least} to {most}; expected 0 .. vocab_size - 1 = {last}")
 
 
 class LanguageModel(nn.Module):

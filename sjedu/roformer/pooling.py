@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
+from sjedu.checks import check_choice
 from sjedu.roformer.model import RoFormer
 
 Pooling: TypeAlias = Literal["pooler", "linear", "cls", "mean", "first_last"]
@@ -69,10 +70,9 @@ def pool_states(
 
 
 def _check(model: RoFormer, pooling: str) -> None:
-    if pooling not in get_args(Pooling):
-        raise ValueError(f"pooling must be one of {', '.join(get_args(Pooling))}, got {pooling!r}")
+    check_choice("pooling", pooling, get_args(Pooling))
     if pooling in ("pooler", "linear") and model.pooler is None:
-        raise ValueError(f"pooling {pooling!r} needs a model with a pooler: config.pooler is False")
+        raise ValueError(f"pooling: got {pooling!r} for a model without a pooler; expected another")
 
 
 def _mean(states: Tensor, inside: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
+from sjedu.checks import check_choice, check_count
 from sjedu.roformer.masks import causal_mask
 from sjedu.roformer.model import LanguageModel
 from sjedu.roformer.tokenizer import CLS, SEP, Tokenizer
@@ -59,8 +60,8 @@ class EncodedTexts:
     @property
     def lengths(self) -> np.ndarray:
         """How many tokens each text has."""
-        found: np.ndarray = np.diff(self.starts)
-        return found
+        lengths: np.ndarray = np.diff(self.starts)
+        return lengths
 
     def batch(self, indices: Int64[Tensor, " batch"], pad_id: int) -> EncodedBatch:
         """Return these texts, padded behind to the longest."""
@@ -86,24 +87,23 @@ def encode_texts(
         segmenter: a tokenizer by words; without one every token is a word of its own.
 
     Raises:
-        ValueError: if max_length is less than 3, or no text has a token.
+        ValueError: if no text has a token.
     """
-    if max_length < 3:
-        raise ValueError(f"max_length must be at least 3, got {max_length}")
+    check_count("max_length", max_length, least=3)
     first, last = tokenizer.id(CLS), tokenizer.id(SEP)
     ids: list[int] = []
     words: list[int] = []
     starts = [0]
     for text in texts:
-        found = tokenizer.ids(text)[: max_length - 2]
-        if not found:
+        kept = tokenizer.ids(text)[: max_length - 2]
+        if not kept:
             continue
-        numbers = _word_numbers(text, tokenizer, segmenter)[: len(found)] if segmenter else range(len(found))
-        ids += [first, *found, last]
-        words += [0, *(1 + number for number in numbers), 1 + len(found)]
+        numbers = _word_numbers(text, tokenizer, segmenter)[: len(kept)] if segmenter else range(len(kept))
+        ids += [first, *kept, last]
+        words += [0, *(1 + number for number in numbers), 1 + len(kept)]
         starts.append(len(ids))
     if len(starts) == 1:
-        raise ValueError("texts: none of them has a token")
+        raise ValueError(f"texts: got {len(texts)} without a token; expected one that has some")
     return EncodedTexts(np.array(ids, np.int32), np.array(words, np.int32), np.array(starts, np.int64))
 
 
@@ -126,12 +126,9 @@ def bucketed_indices(step: int, lengths: np.ndarray, batch_size: int, seed: int)
         lengths: of all texts.
         batch_size: texts a step.
         seed: of the order.
-
-    Raises:
-        ValueError: if the batches do not fit the texts, or a number is negative.
     """
-    pool, place = divmod(step, min(POOL, max(1, len(lengths) // batch_size)))
     batches = min(POOL, max(1, len(lengths) // batch_size))
+    pool, place = divmod(step, batches)
     drawn = batch_indices(pool, len(lengths), batches * batch_size, seed)
     ordered = drawn[torch.from_numpy(np.argsort(lengths[drawn.numpy()], kind="stable"))]
     turn = int(np.random.default_rng((seed, pool, 1)).permutation(batches)[place])
@@ -158,10 +155,10 @@ def mask_tokens(
         The ids with hidden words, and where the words to be guessed are.
 
     Raises:
-        ValueError: if rate is not in 0 .. 1.
+        ValueError: if rate is not between 0 and 1.
     """
     if not 0 < rate < 1:
-        raise ValueError(f"rate must be between 0 and 1, got {rate}")
+        raise ValueError(f"rate: got {rate}; expected a share between 0 and 1")
     device = ids.device
     special = torch.tensor(sorted(tokenizer.special_ids), device=device)
     draws = torch.rand(len(ids), int(words.max()) + 1, generator=generator, device=device)
@@ -210,18 +207,14 @@ def guesses(
         tokenizer: of the model.
         rate: of hidden words.
         generator: of the draws.
-
-    Raises:
-        ValueError: if there is no such objective.
     """
+    check_choice("objective", objective, ("mlm", "causal"))
     ids, words, lengths = batch.ids, batch.words, batch.lengths
     if objective == "mlm":
         hidden, chosen = mask_tokens(ids, words, tokenizer, rate, generator)
         return masked_logits(model, hidden, lengths, chosen), ids[chosen]
-    if objective == "causal":
-        follows = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None] - 1
-        return next_logits(model, ids, follows), ids.roll(-1, dims=1)[follows]
-    raise ValueError(f"objective must be 'mlm' or 'causal', got {objective!r}")
+    follows = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None] - 1
+    return next_logits(model, ids, follows), ids.roll(-1, dims=1)[follows]
 
 
 @torch.no_grad()

@@ -20,7 +20,7 @@ from torch import Tensor
 BASE = 10000.0
 
 
-def rotation_table(positions: Int64[Tensor, ...], head_size: int) -> Float[Tensor, "... pairs 2"]:
+def phase_table(positions: Int64[Tensor, ...], head_size: int) -> Float[Tensor, "... pairs 2"]:
     r"""Return cosine and sine of :math:`n\theta_i` for each position n: a complex number as PyTorch stores it.
 
     Computed in float64 and rounded once: an angle of 1000, rounded to float32, is off by 3e-5.
@@ -33,7 +33,7 @@ def rotation_table(positions: Int64[Tensor, ...], head_size: int) -> Float[Tenso
         ValueError: if head_size is odd or not positive.
     """
     if head_size < 2 or head_size % 2:
-        raise ValueError(f"head_size must be even and at least 2, got {head_size}")
+        raise ValueError(f"head_size: got {head_size}; expected an even number, at least 2")
     exponents = torch.arange(0, head_size, 2, dtype=torch.float64, device=positions.device) / head_size
     angles = positions.double().unsqueeze(-1) * BASE**-exponents
     return torch.stack([angles.cos(), angles.sin()], dim=-1).float()
@@ -44,7 +44,7 @@ def rotate(x: Float[Tensor, "... d"], table: Float[Tensor, "... pairs 2"]) -> Fl
 
     Args:
         x: queries or keys, (..., d).
-        table: of `rotation_table`, (..., d/2, 2), broadcast to the leading axes of x.
+        table: of `phase_table`, (..., d/2, 2), broadcast to the leading axes of x.
 
     Returns:
         The turned vectors, in x's dtype; the product is taken in the table's.

@@ -6,13 +6,15 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import torch
 from jaxtyping import Bool, Int64
 from tokenizers import Tokenizer as FastTokenizer
 from tokenizers import models, normalizers, pre_tokenizers
 from torch import Tensor
+
+from sjedu.checks import check_choice
 
 Level: TypeAlias = Literal["character", "word"]
 Span: TypeAlias = tuple[int, int]
@@ -70,12 +72,11 @@ class Tokenizer:
     def __init__(self, vocabulary: Sequence[str], level: Level = "character") -> None:
         ids = {token: i for i, token in enumerate(vocabulary)}
         if missing := [token for token in SPECIAL if token not in ids]:
-            raise ValueError(f"vocabulary lacks {', '.join(missing)}")
+            raise ValueError(f"vocabulary: got none of {', '.join(missing)}; expected all special tokens")
         if len(ids) != len(vocabulary):
             twice = next(token for i, token in enumerate(vocabulary) if ids[token] != i)
-            raise ValueError(f"vocabulary holds {twice!r} twice")
-        if level not in ("character", "word"):
-            raise ValueError(f"level must be 'character' or 'word', got {level!r}")
+            raise ValueError(f"vocabulary: got {twice!r} twice; expected each token once")
+        check_choice("level", level, get_args(Level))
         self.vocabulary = tuple(vocabulary)
         self.level = level
         self._ids = ids
@@ -115,7 +116,6 @@ class Tokenizer:
 
         Raises:
             FileNotFoundError: if there is no such file.
-            ValueError: if it is not a vocabulary.
         """
         path = Path(folder) / "vocab.txt"
         if not path.is_file():
@@ -141,7 +141,9 @@ class Tokenizer:
         """
         if token not in self._ids:
             pieces = " ".join(self.tokens(token)) if token else "nothing"
-            raise ValueError(f"token: {token!r} is not one token of the vocabulary; it is cut into {pieces}")
+            raise ValueError(
+                f"token: got {token!r}, which is cut into {pieces}; expected one token of the vocabulary"
+            )
         return self._ids[token]
 
     @property
@@ -167,7 +169,9 @@ class Tokenizer:
         """
         name = f"[unused{number}]"
         if name not in self._ids:
-            raise ValueError(f"number: the vocabulary has no token {name}")
+            raise ValueError(
+                f"number: got {number}; expected an unused token of the vocabulary, which lacks {name}"
+            )
         return self._ids[name]
 
     def tokens(self, text: str) -> list[str]:
@@ -178,16 +182,16 @@ class Tokenizer:
         """Return the ids of a text's tokens, without [CLS] and [SEP]."""
         cut = self._fast.encode(text, add_special_tokens=False)
         if self.level == "character":
-            found: list[int] = cut.ids
-            return found
+            ids: list[int] = cut.ids
+            return ids
         return [i for i, _ in self._words(text, cut.ids, cut.offsets)]
 
-    def spans(self, text: str) -> list[tuple[int, int]]:
+    def spans(self, text: str) -> list[Span]:
         """Return where each token of `ids` stands in the text: first and last character plus one."""
         cut = self._fast.encode(text, add_special_tokens=False)
         if self.level == "character":
-            found: list[tuple[int, int]] = cut.offsets
-            return found
+            spans: list[Span] = cut.offsets
+            return spans
         return [span for _, span in self._words(text, cut.ids, cut.offsets)]
 
     def _words(self, text: str, ids: list[int], spans: list[tuple[int, int]]) -> Iterator[tuple[int, Span]]:
@@ -220,14 +224,16 @@ class Tokenizer:
         """
         if not first or (second is not None and len(second) != len(first)):
             number = None if second is None else len(second)
-            raise ValueError(f"first and second: got {len(first)} and {number} texts; expected equally many")
+            raise ValueError(
+                f"first and second: got {len(first)} and {number} texts; expected the same number, not 0"
+            )
         sources = [[self._ids[CLS], *self._some_ids(text), self._ids[SEP]] for text in first]
         targets = [[*self._some_ids(text), self._ids[SEP]] for text in second or ()] or [[] for _ in first]
         rows = [source + target for source, target in zip(sources, targets, strict=True)]
         for i, row in enumerate(rows):
             if len(row) > max_length:
                 text = first[i] if second is None else f"{first[i]} / {second[i]}"
-                raise ValueError(f"text {i} has {len(row)} tokens, at most {max_length} are taken: {text!r}")
+                raise ValueError(f"text {i}: got {len(row)} tokens; expected at most {max_length}: {text!r}")
         ids = torch.full((len(rows), max(map(len, rows))), self.pad_id, dtype=torch.int64)
         for i, row in enumerate(rows):
             ids[i, : len(row)] = torch.tensor(row)
@@ -249,10 +255,10 @@ class Tokenizer:
         return text
 
     def _some_ids(self, text: str) -> list[int]:
-        found = self.ids(text)
-        if not found:
-            raise ValueError(f"text: {text!r} is empty; expected at least one token")
-        return found
+        ids = self.ids(text)
+        if not ids:
+            raise ValueError(f"text: got {text!r}; expected at least one token")
+        return ids
 
 
 def _fast_tokenizer(ids: dict[str, int]) -> FastTokenizer:

@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from sjedu.checks import check_choice
 from sjedu.roformer.config import RoFormerConfig
 from sjedu.roformer.model import LanguageModel, RoFormer
 from sjedu.roformer.tokenizer import Level, Tokenizer
@@ -86,7 +87,6 @@ def load_encoder(
         WeightsError: if the checkpoint does not hold this model, whole.
         FileNotFoundError: if the files are neither there nor to be had; says what was looked for, where, and how
             to get it.
-        ValueError: if dropout is not in [0, 1).
     """
     config, weights = _read(source, dropout, revision, local_only)
     model = RoFormer(config)
@@ -109,7 +109,7 @@ def load_language_model(
     if tied is not None and not torch.equal(
         tied.float(), weights["embeddings.word_embeddings.weight"].float()
     ):
-        raise WeightsError(f"{source}: its head has word vectors of its own; here they are the embeddings")
+        raise WeightsError(f"{source}: got a head with word vectors of its own; expected the embeddings")
     return model.eval()
 
 
@@ -120,11 +120,9 @@ def load_small(name: Small, *, dropout: float | None = None) -> tuple[LanguageMo
     the next one under `causal_mask`, and begins at [CLS]. Dropout as in `load_encoder`.
 
     Raises:
-        ValueError: if there is no such model, or dropout is not in [0, 1).
         FileNotFoundError: if this copy of the package came without them.
     """
-    if name not in SMALL:
-        raise ValueError(f"name must be one of {', '.join(SMALL)}, got {name!r}")
+    check_choice("name", name, SMALL)
     folder = Path(str(resources.files("sjedu.roformer"))) / "small" / name
     if not folder.is_dir():
         preset = {"mlm": "cpu", "causal": "cpu_causal"}[name]
@@ -168,7 +166,7 @@ def save_pretrained(
     """
     size = model.config.vocab_size
     if tokenizer is not None and len(tokenizer) != size:
-        raise ValueError(f"tokenizer has {len(tokenizer)} tokens, the model's vocab_size is {size}")
+        raise ValueError(f"tokenizer: got {len(tokenizer)} tokens; expected the model's vocab_size = {size}")
     path = Path(folder)
     path.mkdir(parents=True, exist_ok=True)
     content = json.dumps(model.config.to_json(), ensure_ascii=False, indent=1)
@@ -186,8 +184,8 @@ def _theirs(name: str) -> list[str]:
     """Return Transformers' names of one of our parameters; a fused matrix has three."""
     name, prefix = (name.removeprefix("roformer."), "") if name.startswith("roformer.") else (name, "")
     module, _, kind = name.rpartition(".")
-    if found := re.fullmatch(r"blocks\.(\d+)\.(.+)", module):
-        prefix, inner = f"encoder.layer.{found[1]}.", found[2]
+    if in_block := re.fullmatch(r"blocks\.(\d+)\.(.+)", module):
+        prefix, inner = f"encoder.layer.{in_block[1]}.", in_block[2]
         if inner == "attention.qkv":
             return [f"{prefix}attention.self.{part}.{kind}" for part in ("query", "key", "value")]
         return [f"{prefix}{_BLOCK[inner]}.{kind}"]
@@ -206,21 +204,21 @@ def _export(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 
 def _fill(model: nn.Module, weights: dict[str, Tensor], source: str) -> None:
-    wanted = {name: _theirs(name) for name in model.state_dict()}
-    expected = {each for names in wanted.values() for each in names}
+    theirs = {name: _theirs(name) for name in model.state_dict()}
+    expected = {each for names in theirs.values() for each in names}
     known = {name for name in weights if not _LEFT_OUT.fullmatch(name)}
     _check_positions(model, weights, source)
     if missing := sorted(expected - known):
-        raise WeightsError(f"{source}: {_some(missing)} missing from the checkpoint")
+        raise WeightsError(f"{source}: got no {_some(missing)}; expected all weights of this model")
     if unknown := sorted(known - expected):
-        raise WeightsError(f"{source}: {_some(unknown)} in the checkpoint, but not in this model")
+        raise WeightsError(f"{source}: got {_some(unknown)}; expected no more than this model's weights")
     state = {}
     for name, own in model.state_dict().items():
-        parts = [weights[each] for each in wanted[name]]
+        parts = [weights[each] for each in theirs[name]]
         shape = (own.shape[0] // len(parts), *own.shape[1:])
-        for each, part in zip(wanted[name], parts, strict=True):
+        for each, part in zip(theirs[name], parts, strict=True):
             if part.shape != shape:
-                raise WeightsError(f"{source}: {each} has the shape {tuple(part.shape)}, expected {shape}")
+                raise WeightsError(f"{source}: {each}: got shape {tuple(part.shape)}; expected {shape}")
         state[name] = torch.cat(parts).float()
     model.load_state_dict(state)
 
@@ -234,12 +232,12 @@ def _check_positions(model: nn.Module, weights: dict[str, Tensor], source: str) 
     expected = torch.cat([own[..., 1], own[..., 0]], dim=-1)
     if stored.shape != expected.shape or not torch.allclose(stored.float(), expected, atol=1e-3):
         raise WeightsError(
-            f"{source}: encoder.embed_positions.weight is not RoFormer's table of sines and cosines"
+            f"{source}: encoder.embed_positions.weight: got other numbers; expected RoFormer's sines and cosines"
         )
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more are" if len(names) > 3 else ": is/are")
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 # ---------------------------------------------------------------- files
@@ -253,7 +251,7 @@ def _read(
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise WeightsError(f"{path}: not JSON ({error})") from error
+        raise WeightsError(f"{path}: expected JSON ({error})") from error
     weights = _bare(_tensors(_file(source, (_SAFETENSORS, _TORCH), revision, local_only)))
     # Older files do not say whether they have a pooler; the weights do.
     config = RoFormerConfig.from_json({**values, "pooler": "pooler.dense.weight" in weights})
@@ -266,12 +264,12 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
-        found: Any = torch.load(path, map_location="cpu", weights_only=True)
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise WeightsError(f"{path}: not a whole file of tensors ({error})") from error
-    if not (isinstance(found, dict) and all(isinstance(each, Tensor) for each in found.values())):
-        raise WeightsError(f"{path}: not a dict of named tensors")
-    return found
+        raise WeightsError(f"{path}: expected a whole file of tensors ({error})") from error
+    if not (isinstance(content, dict) and all(isinstance(each, Tensor) for each in content.values())):
+        raise WeightsError(f"{path}: got no dict of named tensors; expected one")
+    return content
 
 
 def _bare(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

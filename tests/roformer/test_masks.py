@@ -39,11 +39,11 @@ def test_a_prefix_of_nothing_is_causal_and_a_whole_one_sees_all():
     [
         (
             lambda: padding_mask(torch.tensor([0, 2]), 3),
-            r"lengths must be between 1 and size = 3, got \[0, 2\]",
+            r"lengths: got \[0, 2\]; expected 1 .. size = 3",
         ),
-        (lambda: padding_mask(torch.tensor([4]), 3), "lengths must be between 1 and size = 3"),
-        (lambda: prefix_mask(torch.tensor([-1]), 3), "source_lengths must be between 0 and size = 3"),
-        (lambda: causal_mask(0), "size must be at least 1, got 0"),
+        (lambda: padding_mask(torch.tensor([4]), 3), r"lengths: got \[4\]; expected 1 .. size = 3"),
+        (lambda: prefix_mask(torch.tensor([-1]), 3), r"source_lengths: got \[-1\]; expected 0 .. size = 3"),
+        (lambda: causal_mask(0), "size: got 0; expected at least 1"),
     ],
 )
 def test_what_does_not_fit_is_refused(call, message):

@@ -222,31 +222,34 @@ def test_fresh_weights_are_what_the_config_says():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda m: m(), "give either ids or words"),
-        (lambda m: m(token_ids(1, 33)), "33 tokens; the model takes at most max_position_embeddings = 32"),
-        (lambda m: m(token_ids(1, 0)), "the texts are empty"),
-        (lambda m: m(torch.tensor([[3, 60]])), "ids must be between 0 and vocab_size - 1 = 59, got 3 to 60"),
-        (lambda m: m(torch.tensor([[-1]])), "ids must be between 0"),
+        (lambda m: m(), "ids and words: got neither; expected one of them"),
+        (lambda m: m(token_ids(1, 33)), "got 33 tokens; expected at most max_position_embeddings = 32"),
+        (lambda m: m(token_ids(1, 0)), "ids: got texts without a token"),
+        (lambda m: m(torch.tensor([[3, 60]])), "ids: got 3 to 60; expected 0 .. vocab_size - 1 = 59"),
+        (lambda m: m(torch.tensor([[-1]])), "ids: got -1 to -1; expected 0"),
         (
             lambda m: m(token_ids(1, 4), mask=causal_mask(5)),
             r"mask: got shape \(5, 5\); expected \(..., 4 or 1, 4\)",
         ),
         (
             lambda m: m(token_ids(1, 4), cache=m.new_cache(1, 8)),
-            "several tokens with a cache need a mask",
+            "mask: got None for 4 tokens beside a cache",
         ),
         (
             lambda m: m(token_ids(1, 4), mask=causal_mask(4), cache=m.new_cache(1, 3)),
-            "room for 1 texts of 3 tokens; needed 1 of 4",
+            "got room for 1 texts of 3 tokens; expected 1 of 4",
         ),
-        (lambda m: m(token_ids(1, 4), lengths=torch.tensor([5])), "lengths must be between 1 and size = 4"),
+        (
+            lambda m: m(token_ids(1, 4), lengths=torch.tensor([5])),
+            r"lengths: got \[5\]; expected 1 .. size = 4",
+        ),
         (
             lambda m: m(
                 token_ids(1, 4), lengths=torch.tensor([3]), cache=m.new_cache(1, 8), mask=causal_mask(4)
             ),
             "lengths: got some beside a cache",
         ),
-        (lambda m: Cache(m.config, 1, 33), "size in 1 .. 32, got 1 and 33"),
+        (lambda m: Cache(m.config, 1, 33), "size: got 33; expected 1 .. 32"),
     ],
 )
 def test_bad_input_is_named(call, message):
@@ -255,20 +258,20 @@ def test_bad_input_is_named(call, message):
 
 
 def test_there_is_a_length_for_each_text():
-    with pytest.raises(ValueError, match="lengths: got 1 for 2 texts"):
+    with pytest.raises(ValueError, match="lengths: got 1; expected one for each of 2 texts"):
         inspect.unwrap(RoFormer.forward)(make_encoder(), token_ids(2, 4), lengths=torch.tensor([4]))
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"hidden_size": 25}, "hidden_size must be a multiple of num_attention_heads = 2, got 25"),
-        ({"hidden_size": 6}, "must be even, to be turned in pairs, got 3"),
-        ({"vocab_size": 0}, "vocab_size must be at least 1, got 0"),
-        ({"hidden_dropout_prob": 1.0}, r"hidden_dropout_prob must be in \[0, 1\), got 1.0"),
-        ({"norm": "both"}, "norm must be one of post, pre, got 'both'"),
-        ({"model_type": "gpt"}, "model_type must be one of roformer, bert"),
-        ({"model_type": "bert", "embedding_size": 12}, "embedding_size of a BERT must be hidden_size = 24"),
+        ({"hidden_size": 25}, "hidden_size: got 25; expected a multiple of num_attention_heads = 2"),
+        ({"hidden_size": 6}, "num_attention_heads: got 3; expected an even number"),
+        ({"vocab_size": 0}, "vocab_size: got 0; expected at least 1"),
+        ({"hidden_dropout_prob": 1.0}, r"hidden_dropout_prob: got 1.0; expected a number in \[0, 1\)"),
+        ({"norm": "both"}, "norm: got 'both'; expected one of 'post', 'pre'"),
+        ({"model_type": "gpt"}, "model_type: got 'gpt'; expected one of 'roformer', 'bert'"),
+        ({"model_type": "bert", "embedding_size": 12}, "embedding_size: got 12; expected hidden_size = 24"),
     ],
 )
 def test_sizes_that_do_not_fit_are_named(values, message):
@@ -279,9 +282,12 @@ def test_sizes_that_do_not_fit_are_named(values, message):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"rotary_value": True}, "rotary_value must be False here, the config.json says True"),
-        ({"tie_word_embeddings": False}, "tie_word_embeddings must be True"),
-        ({"position_embedding_type": "relative_key"}, "must be 'absolute', got 'relative_key'"),
+        ({"rotary_value": True}, "rotary_value: got True; expected False"),
+        ({"tie_word_embeddings": False}, "tie_word_embeddings: got False; expected True"),
+        (
+            {"position_embedding_type": "relative_key"},
+            "got 'relative_key'; expected 'absolute'",
+        ),
     ],
 )
 def test_what_this_model_cannot_do_is_named(values, message):

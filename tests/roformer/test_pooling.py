@@ -41,9 +41,10 @@ def test_states_of_a_source_with_its_target_are_pooled_over_the_source():
 
 
 def test_what_there_is_not_is_named():
-    with pytest.raises(ValueError, match="needs a model with a pooler"):
+    with pytest.raises(ValueError, match="pooling: got 'pooler' for a model without a pooler"):
         sentence_vectors(make_encoder(), IDS, LENGTHS, "pooler")
     with pytest.raises(
-        ValueError, match="pooling must be one of pooler, linear, cls, mean, first_last, got 'max'"
+        ValueError,
+        match="pooling: got 'max'; expected one of 'pooler', 'linear', 'cls', 'mean', 'first_last'",
     ):
         inspect.unwrap(sentence_vectors)(make_encoder(), IDS, LENGTHS, "max")

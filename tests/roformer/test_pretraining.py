@@ -46,9 +46,9 @@ def test_texts_are_encoded_cut_and_padded():
 
 def test_texts_without_a_token_are_left_out():
     assert len(encode_texts(["", " ", "好"], TOKENIZER, 8)) == 1
-    with pytest.raises(ValueError, match="none of them has a token"):
+    with pytest.raises(ValueError, match="texts: got 1 without a token"):
         encode_texts([""], TOKENIZER, 8)
-    with pytest.raises(ValueError, match="max_length must be at least 3, got 2"):
+    with pytest.raises(ValueError, match="max_length: got 2; expected at least 3"):
         encode_texts(TEXTS, TOKENIZER, 2)
 
 
@@ -89,7 +89,7 @@ def test_so_many_are_hidden_in_the_three_ways():
     kept = (hidden[chosen] == batch.ids[chosen]).float().mean().item()
     assert masked == pytest.approx(0.8, abs=0.04)
     assert kept == pytest.approx(0.1, abs=0.03)
-    with pytest.raises(ValueError, match="rate must be between 0 and 1, got 1"):
+    with pytest.raises(ValueError, match="rate: got 1.0; expected a share between 0 and 1"):
         mask_tokens(batch.ids, batch.words, TOKENIZER, 1.0)
 
 
@@ -125,5 +125,5 @@ def test_accuracy_is_reproducible_and_leaves_the_model_alone(objective):
     assert 0 <= first["accuracy"] <= 1
     assert first["loss"] > 0
     assert lm.training
-    with pytest.raises(ValueError, match="objective must be 'mlm' or 'causal', got 'gan'"):
+    with pytest.raises(ValueError, match="objective: got 'gan'; expected one of 'mlm', 'causal'"):
         accuracy(lm, "gan", ENCODED, TOKENIZER)

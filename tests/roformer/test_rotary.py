@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sjedu.roformer import rotate, rotation_table
+from sjedu.roformer import phase_table, rotate
 from sjedu.roformer.theory import rotation_matrix
 
 SIZES = st.integers(1, 8).map(lambda half: 2 * half)
@@ -15,7 +15,7 @@ SIZES = st.integers(1, 8).map(lambda half: 2 * half)
 @given(position=st.integers(0, 2000), size=SIZES, seed=st.integers(0, 99))
 def test_a_rotation_is_the_dense_matrix(position, size, seed):
     x = torch.randn(3, size, generator=torch.Generator().manual_seed(seed))
-    turned = rotate(x, rotation_table(torch.tensor(position), size))
+    turned = rotate(x, phase_table(torch.tensor(position), size))
     expected = x.double().numpy() @ rotation_matrix(position, size).T
     np.testing.assert_allclose(turned.numpy(), expected, atol=1e-6 * max(1, abs(expected).max()))
 
@@ -30,7 +30,7 @@ def test_a_score_depends_on_the_difference_of_positions(m, n, shift, size):
 
 
 def test_the_table_is_exact_far_out():
-    table = rotation_table(torch.arange(1536), 64).double()
+    table = phase_table(torch.arange(1536), 64).double()
     theta = 10000.0 ** (-torch.arange(0, 64, 2, dtype=torch.float64) / 64)
     angles = torch.arange(1536, dtype=torch.float64)[:, None] * theta
     assert (table - torch.stack([angles.cos(), angles.sin()], -1)).abs().max() < 1e-7
@@ -39,7 +39,7 @@ def test_the_table_is_exact_far_out():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_traced_and_eager_rotations_agree(dtype, monkeypatch):
     x = torch.randn(2, 5, 2, 3, 8).to(dtype)
-    table = rotation_table(torch.arange(5), 8)[:, None, None]
+    table = phase_table(torch.arange(5), 8)[:, None, None]
     eager = rotate(x, table)
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
     traced = rotate(x, table)
@@ -48,12 +48,12 @@ def test_traced_and_eager_rotations_agree(dtype, monkeypatch):
 
 
 def test_gradients_are_right():
-    table = rotation_table(torch.arange(3), 4).double()[:, None]
+    table = phase_table(torch.arange(3), 4).double()[:, None]
     x = torch.randn(2, 3, 2, 4, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: rotate(x, table), x)
 
 
 @pytest.mark.parametrize("size", [0, 3, -2])
 def test_odd_heads_are_refused(size):
-    with pytest.raises(ValueError, match=f"head_size must be even and at least 2, got {size}"):
-        rotation_table(torch.arange(3), size)
+    with pytest.raises(ValueError, match=f"head_size: got {size}; expected an even number, at least 2"):
+        phase_table(torch.arange(3), size)

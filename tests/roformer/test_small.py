@@ -77,5 +77,5 @@ def test_a_copy_without_them_says_how_to_make_them(monkeypatch, tmp_path):
     monkeypatch.setattr(weights.resources, "files", lambda package: tmp_path)
     with pytest.raises(FileNotFoundError, match="--preset cpu_causal --directory DIR"):
         load_small("causal")
-    with pytest.raises(ValueError, match="name must be one of mlm, causal, got 'large'"):
+    with pytest.raises(ValueError, match="name: got 'large'; expected one of 'mlm', 'causal'"):
         inspect.unwrap(load_small)("large")

@@ -90,21 +90,24 @@ def test_it_is_saved_with_its_level(tmp_path):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Tokenizer(["[PAD]", "好"]), r"vocabulary lacks \[UNK\], \[CLS\], \[SEP\], \[MASK\]"),
-        (lambda: Tokenizer([*SPECIAL, "好", "好"]), "vocabulary holds '好' twice"),
+        (lambda: Tokenizer(["[PAD]", "好"]), r"vocabulary: got none of \[UNK\], \[CLS\], \[SEP\], \[MASK\]"),
+        (lambda: Tokenizer([*SPECIAL, "好", "好"]), "vocabulary: got '好' twice"),
         (
             lambda: inspect.unwrap(Tokenizer.__init__)(WORDS, SPECIAL, "letter"),
-            "level must be .* got 'letter'",
+            "level: got 'letter'; expected one of 'character', 'word'",
         ),
-        (lambda: CHARACTERS.id("很好"), "'很好' is not one token of the vocabulary; it is cut into 很 好"),
-        (lambda: CHARACTERS.id(""), "it is cut into nothing"),
-        (lambda: CHARACTERS.unused_id(5), r"the vocabulary has no token \[unused5\]"),
-        (lambda: CHARACTERS.encode([]), "got 0 and None texts; expected equally many"),
+        (
+            lambda: CHARACTERS.id("很好"),
+            "token: got '很好', which is cut into 很 好; expected one token",
+        ),
+        (lambda: CHARACTERS.id(""), "which is cut into nothing"),
+        (lambda: CHARACTERS.unused_id(5), r"number: got 5; .* lacks \[unused5\]"),
+        (lambda: CHARACTERS.encode([]), "got 0 and None texts; expected the same number, not 0"),
         (lambda: CHARACTERS.encode(["a", "b"], ["c"]), "got 2 and 1 texts"),
-        (lambda: CHARACTERS.encode(["好", " "]), "' ' is empty; expected at least one token"),
+        (lambda: CHARACTERS.encode(["好", " "]), "text: got ' '; expected at least one token"),
         (
             lambda: CHARACTERS.encode(["好", "今天好"], max_length=4),
-            "text 1 has 5 tokens, at most 4 are taken",
+            "text 1: got 5 tokens; expected at most 4",
         ),
     ],
 )

@@ -141,7 +141,7 @@ def test_dropout_may_be_other_than_the_checkpoints(tmp_path):
     expected = dataclasses.replace(model.config, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     assert loaded.config == expected == load_encoder(tmp_path, dropout=0.0).config
     assert torch.equal(ours(loaded.train()), ours(model.eval()))
-    with pytest.raises(ValueError, match=r"hidden_dropout_prob must be in \[0, 1\), got 1.0"):
+    with pytest.raises(ValueError, match=r"hidden_dropout_prob: got 1.0; expected a number in \[0, 1\)"):
         load_language_model(tmp_path, dropout=1.0)
 
 
@@ -165,10 +165,10 @@ def test_a_torch_file_is_not_unpickled(tmp_path):
     save_pretrained(make_model(), tmp_path)
     (tmp_path / "model.safetensors").unlink()
     torch.save({"evil": print}, tmp_path / "pytorch_model.bin")
-    with pytest.raises(WeightsError, match=r"pytorch_model.bin: not a whole file of tensors"):
+    with pytest.raises(WeightsError, match=r"pytorch_model.bin: expected a whole file of tensors"):
         load_language_model(tmp_path)
     torch.save([torch.ones(2)], tmp_path / "pytorch_model.bin")
-    with pytest.raises(WeightsError, match="not a dict of named tensors"):
+    with pytest.raises(WeightsError, match="got no dict of named tensors"):
         load_language_model(tmp_path)
 
 
@@ -182,23 +182,23 @@ def change(folder, edit):
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda w: w.pop("cls.predictions.bias"), r"cls.predictions.bias: is/are missing"),
-        (lambda w: w.update(extra=torch.ones(1)), r"extra: is/are in the checkpoint, but not in this model"),
+        (lambda w: w.pop("cls.predictions.bias"), "got no cls.predictions.bias; expected all weights"),
+        (lambda w: w.update(extra=torch.ones(1)), "got extra; expected no more than"),
         (
             lambda w: w.update({"roformer.encoder.layer.1.attention.self.key.weight": torch.ones(24, 23)}),
-            r"encoder.layer.1.attention.self.key.weight has the shape \(24, 23\), expected \(24, 24\)",
+            r"encoder.layer.1.attention.self.key.weight: got shape \(24, 23\); expected \(24, 24\)",
         ),
         (
             lambda w: w.update({"roformer.embeddings.word_embeddings.weight": torch.ones(50, 24)}),
-            r"embeddings.word_embeddings.weight has the shape \(50, 24\), expected \(60, 24\)",
+            r"embeddings.word_embeddings.weight: got shape \(50, 24\); expected \(60, 24\)",
         ),
         (
             lambda w: w.update({"cls.predictions.decoder.weight": torch.ones(60, 24)}),
-            "its head has word vectors of its own",
+            "got a head with word vectors of its own",
         ),
         (
             lambda w: w.update({"roformer.encoder.embed_positions.weight": torch.ones(32, 12)}),
-            "is not RoFormer's table of sines and cosines",
+            "expected RoFormer's sines and cosines",
         ),
     ],
 )
@@ -211,7 +211,7 @@ def test_a_checkpoint_that_does_not_fit_is_named(tmp_path, edit, message):
 
 def test_an_encoder_has_no_head_to_load(tmp_path):
     save_pretrained(make_encoder(), tmp_path)
-    with pytest.raises(WeightsError, match=r"cls.predictions.*missing"):
+    with pytest.raises(WeightsError, match=r"got no cls.predictions"):
         load_language_model(tmp_path)
 
 
@@ -219,10 +219,10 @@ def test_damaged_files_are_named(tmp_path):
     save_pretrained(make_model(), tmp_path)
     whole = (tmp_path / "model.safetensors").read_bytes()
     (tmp_path / "model.safetensors").write_bytes(whole[:-100])
-    with pytest.raises(WeightsError, match=r"model.safetensors: not a whole file of tensors"):
+    with pytest.raises(WeightsError, match=r"model.safetensors: expected a whole file of tensors"):
         load_encoder(tmp_path)
     (tmp_path / "config.json").write_text("{")
-    with pytest.raises(WeightsError, match=r"config.json: not JSON"):
+    with pytest.raises(WeightsError, match=r"config.json: expected JSON"):
         load_encoder(tmp_path)
 
 
@@ -274,7 +274,7 @@ def test_a_tokenizer_lies_beside_its_model(tmp_path):
     tokenizer = Tokenizer([*SPECIAL, *(f"[unused{i}]" for i in range(1, 56))])
     save_pretrained(make_model(), tmp_path, tokenizer)
     assert load_tokenizer(tmp_path).vocabulary == tokenizer.vocabulary
-    with pytest.raises(ValueError, match="tokenizer has 5 tokens, the model's vocab_size is 60"):
+    with pytest.raises(ValueError, match="tokenizer: got 5 tokens; expected the model's vocab_size = 60"):
         save_pretrained(make_model(), tmp_path, Tokenizer(SPECIAL))
 
 

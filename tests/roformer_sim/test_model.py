@@ -109,10 +109,10 @@ def test_a_published_checkpoint_is_read_as_it_was_trained(tmp_path, transformers
     ("call", "message"),
     [
         (lambda m: m.encode([]), "texts: got none"),
-        (lambda m: m.encode(["", "北京"]), "is empty"),
-        (lambda m: m.encode(["北" * 47]), "49 tokens, at most 48"),
+        (lambda m: m.encode(["", "北京"]), "text: got ''; expected at least one token"),
+        (lambda m: m.encode(["北" * 47]), "got 49 tokens; expected at most 48"),
         (lambda m: m.encode(TEXTS, batch_size=0), "batch_size must be at least 1, got 0"),
-        (lambda m: m.encode(TEXTS, pooling="pooler"), "needs a model with a pooler"),
+        (lambda m: m.encode(TEXTS, pooling="pooler"), "for a model without a pooler"),
         (lambda m: m.similarity(TEXTS, TEXTS[1:]), "got 23 and 22 texts"),
         (lambda m: m.search(TEXTS, TEXTS, 0), "k must be between 1 and the corpus' 23 texts, got 0"),
         (lambda m: m.search(TEXTS, TEXTS, 24), "k must be between 1"),
