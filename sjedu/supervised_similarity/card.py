@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from sjedu.figures.tables import Table
 from sjedu.records import Record
-from sjedu.roformer.card import facts, listed, table, write_sections
+from sjedu.roformer.card import listed, save_card
 
 _WHAT = {
     "mined": "makes sentence vectors and writes paraphrases; it has learnt from mined pairs and seen no label",
@@ -23,27 +24,22 @@ def write_card(folder: str | Path, record: Record, measured: Literal["after", "s
         record: of the run.
         measured: under which name the record holds this model's figures.
     """
-    config, found = record.config, record.metrics[measured]
-    what = _WHAT["mined" if config["objective"] == "mined" else measured]
-    rows = {
-        name: (f"{value:.3f}", "{:.3f} to {:.3f}".format(*found["interval"][name]))
-        for name, value in found["spearman"].items()
-    }
-    run = f"`python -m sjedu train supervised_similarity --preset {config['study']}`; {record.provenance()}"
-    return write_sections(
+    metrics = record.metrics[measured]
+    what = _WHAT["mined" if record.config["objective"] == "mined" else measured]
+    rows = [
+        (name, f"{value:.3f}", "{:.3f} to {:.3f}".format(*metrics["interval"][name]))
+        for name, value in metrics["spearman"].items()
+    ]
+    header = ("rank correlation of cosine and label, held-out pairs", "Spearman", "95 % interval")
+    return save_card(
         folder,
-        f"# A small Chinese RoFormer-Sim: {record.name}",
+        record,
+        f"A small Chinese RoFormer-Sim: {record.name}",
         f"""\
 This model {what}. It is made for a lesson, to show mechanisms within minutes on a CPU.
 It knows a toy grammar and nothing else.""",
-        facts(
-            record,
-            config["study"],
-            run=run,
-            config=listed(config),
-            form="float16, named as in Transformers; `sjedu.roformer_sim.RoFormerSim.from_pretrained` loads it",
-        ),
-        table(("rank correlation of cosine and label, held-out pairs", "Spearman", "95 % interval"), rows),
+        Table(header, rows).to_markdown(),
         "Writing, as shares of samples for held-out meanings:"
-        f" {listed(found.get('generation', {})) or 'not measured'}.",
+        f" {listed(metrics.get('generation', {})) or 'not measured'}.",
+        form="float16, named as in Transformers; `sjedu.roformer_sim.RoFormerSim.from_pretrained` loads it",
     )
