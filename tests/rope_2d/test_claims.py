@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -13,7 +11,6 @@ from sjedu.records import Claim, Refuted, Verdict, ledger, load_runs
 from sjedu.records.runs import Runs
 from sjedu.rope_2d import claims, quaternion, theory
 from sjedu.rope_2d.claims import CLAIMS, THEOREMS, shift_error
-from sjedu.rope_2d.experiment import PRESETS, Config
 from sjedu.rope_2d.vision import ENCODINGS
 
 GOOD, FAIR, BAD, UNTESTED = Verdict
@@ -205,20 +202,6 @@ RUNS = load_runs("rope_2d")
 def test_every_encoding_and_seed_is_recorded(study):
     recorded = {(run.config["encoding"], run.seed) for run in RUNS.where(study=study)}
     assert recorded == {(encoding, seed) for encoding in ENCODINGS for seed in (0, 1, 2)}
-
-
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
-def test_a_recorded_run_can_be_repeated(run):
-    config = Config(**{name: _tuples(value) for name, value in run.config.items()})
-    assert config == dataclasses.replace(
-        PRESETS[config.study], encoding=config.encoding, seed=config.seed, dataset=config.dataset
-    )
-    assert run.commit
-    assert not run.dirty
-
-
-def _tuples(value):
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def test_a_shift_changes_no_recorded_accuracy_with_rope_and_every_one_with_sines():
