@@ -65,10 +65,9 @@ def export(config: Config, directory: str | Path, target: str | Path) -> Path:
 
     Raises:
         ValueError: if the config is of another kind of model.
-        CheckpointError: if the directory does not hold that run.
     """
     if (config.latent, config.dim, config.decoder) != ("vmf", 3, "pixels"):
-        raise ValueError(f"config must be of latent 'vmf', dim 3 and decoder 'pixels', got {config.name}")
+        raise ValueError(f"config: got {config.name}; expected latent 'vmf', dim 3 and decoder 'pixels'")
     settings = plain(dataclasses.asdict(config), "config")
     state = load_checkpoint(Path(directory) / "checkpoint.safetensors", "vmf_vae", settings).state
     examples = load_examples(config.dataset, config.pixels)

@@ -10,8 +10,8 @@ Both keep the whole contract of `torch.distributions.Distribution`::
     kl_divergence(p, q), kl_divergence(p, p)       # exact
 
 The density is ``e^(κ⟨μ,x⟩) / Z`` (Su Jianlin, kexue.fm/archives/8404, section vMF分布). A sample is
-``x = cos φ μ + sin φ ν``: the angle φ by its inverse distribution function (`sjedu.vmf_vae.quantile`), the direction ν
-uniform in the tangent space of μ.
+``x = cos φ μ + sin φ ν``: the angle φ by its inverse distribution function, the direction ν uniform in the tangent
+space of μ. `theory.AngularGrid.draw` says it in plain lines; `sjedu.vmf_vae.fast` has the table that makes it quick.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints, register_kl
 from torch.distributions.constraints import Constraint
 
-from sjedu.vmf_vae.bessel import Dim, Function, Number, check_dim, evaluate, log_sphere_area, wide
-from sjedu.vmf_vae.quantile import angles, closed_form_sides
+from sjedu.checks import check_count
+from sjedu.vmf_vae.bessel import Dim, Number, evaluate, log_sphere_area, wide
+from sjedu.vmf_vae.fast import angles, closed_form_sides
 
 Shape = torch.Size | tuple[int, ...] | list[int]
 _EMPTY = torch.Size()
@@ -211,11 +212,11 @@ def _sample(loc: Tensor, concentration: Tensor, shape: torch.Size) -> Tensor:
     """Draw in float32 at least, and round to the dtype of the arguments."""
     dtype = loc.dtype if loc.dtype in (torch.float32, torch.float64) else torch.float32
     mu, kappa = loc.to(dtype), concentration.to(dtype)
-    x: Tensor = _Sample.apply(mu, kappa, shape, kappa.requires_grad)[0]
+    x: Tensor = _Sample.apply(mu, kappa, shape, kappa.requires_grad)[0]  # type: ignore[no-untyped-call]
     return x.to(loc.dtype)
 
 
-class _Sample(Function):
+class _Sample(torch.autograd.Function):
     """A sample x, and what its derivatives need: cos φ, and for that in κ also sin φ, ν and ∂φ/∂κ.
 
     It goes through torch.compile, and of torch.func through grad, jacrev and ``vmap(..., randomness="different")``.
@@ -261,8 +262,9 @@ class _Sample(Function):
             by_phi = cosine * (g * tangent).sum(dim=-1, keepdim=True) - sine * along
             by_concentration = (by_phi.squeeze(-1) * by_kappa).sum_to_size(shape_of_kappa)
         if torch.is_grad_enabled():  # the gradients might be differentiated, too
+            refusing: Any = _Once.apply
             by_mu, by_concentration = (
-                None if by is None else _Once.apply(by, x) for by in (by_mu, by_concentration)
+                None if by is None else refusing(by, x) for by in (by_mu, by_concentration)
             )
         return by_mu, by_concentration, None, None
 
@@ -276,15 +278,15 @@ class _Sample(Function):
         with_derivative: bool,
     ) -> tuple[Any, Any]:
         if info.randomness != "different":
-            raise RuntimeError(f"vmap: got randomness={info.randomness!r}; samples need 'different'")
+            raise RuntimeError(f"vmap: got randomness={info.randomness!r}; expected 'different'")
         mu = _batch_first(mu, in_dims[0], len(size) + 1)
         kappa = _batch_first(concentration, in_dims[1], len(size))
         wider = info.batch_size, *size
-        output = _Sample.apply(mu, kappa, wider, with_derivative or kappa.requires_grad)
+        output = _Sample.apply(mu, kappa, wider, with_derivative or kappa.requires_grad)  # type: ignore[no-untyped-call]
         return output, (0,) * len(output)
 
 
-class _Once(Function):
+class _Once(torch.autograd.Function):
     """A gradient of a sample x that refuses to be differentiated: torch.func takes `once_differentiable` for 0."""
 
     generate_vmap_rule = True
@@ -360,7 +362,7 @@ class HypersphericalUniform(Distribution):
         validate_args: as everywhere in torch.distributions.
 
     Raises:
-        TypeError: dim is not an int, or dtype not a floating point type.
+        TypeError: dim is not a whole number, or dtype not a floating point type.
         ValueError: dim is less than 2, or a size in batch_shape is negative.
     """
 
@@ -376,7 +378,8 @@ class HypersphericalUniform(Distribution):
         device: torch.device | str | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        self.dim = check_dim(dim)
+        check_count("dim", dim, least=2)
+        self.dim = operator.index(dim)
         if dtype is not None and not dtype.is_floating_point:
             raise TypeError(f"dtype: got {dtype}; expected a floating point type")
         self._like = torch.empty(0, dtype=dtype, device=device)
@@ -392,9 +395,8 @@ class HypersphericalUniform(Distribution):
         """Return the distribution with a larger batch shape."""
         new: HypersphericalUniform = self._get_checked_instance(HypersphericalUniform, _instance)  # type: ignore[no-untyped-call]
         new.dim, new._like = self.dim, self._like
-        wider = (
-            torch.empty(self.batch_shape, device="meta").expand(batch_shape).shape
-        )  # or an error that says why not
+        # Or an error that says why not.
+        wider = torch.empty(self.batch_shape, device="meta").expand(batch_shape).shape
         super(HypersphericalUniform, new).__init__(wider, self.event_shape, validate_args=False)
         new._validate_args = self._validate_args
         return new
@@ -472,13 +474,13 @@ def _common(p: VonMisesFisher | HypersphericalUniform, q: VonMisesFisher | Hyper
     """Return batch shape and dtype of a KL: shapes are broadcast, and the wider dtype is taken."""
     if p.event_shape != q.event_shape:
         raise ValueError(
-            f"KL divergence between dimensions {p.event_shape[0]} and {q.event_shape[0]}: they must be equal"
+            f"p and q: got dimensions {p.event_shape[0]} and {q.event_shape[0]}; expected the same"
         )
     try:
         batch = _broadcast(p.batch_shape, q.batch_shape)
     except RuntimeError:
         shapes = f"{tuple(p.batch_shape)} and {tuple(q.batch_shape)}"
-        raise ValueError(f"KL divergence between batch shapes {shapes}: they must broadcast") from None
+        raise ValueError(f"p and q: got batch shapes {shapes}; expected shapes that broadcast") from None
     return _Common(batch, torch.promote_types(p._dtype, q._dtype))
 
 

@@ -63,7 +63,7 @@ def rejection_cosine(
 
 
 class PublicCodeVonMisesFisher(VonMisesFisher):
-    """A `VonMisesFisher` that believes itself to be one, but is sampled as the public code samples.
+    """A `VonMisesFisher` drawn by the public code's sampler.
 
     `log_prob` and KL are those of the exact law: the published figures, too, combine them with such samples.
     """

@@ -29,11 +29,12 @@ def information(posterior: Distribution, z: Float[Tensor, "n dim"]) -> float:
         z: a sample of each.
 
     Raises:
-        ValueError: if there are not as many samples as distributions.
+        ValueError: if there is not one sample for each distribution.
     """
     n = len(z)
     if posterior.batch_shape != (n,):
-        raise ValueError(f"z: got {n} samples for a posterior of batch shape {tuple(posterior.batch_shape)}")
+        shape = tuple(posterior.batch_shape)
+        raise ValueError(f"z: got {n} samples for a posterior of batch shape {shape}; expected one for each")
     rows = max(1, CHUNK // z.numel())
     total = 0.0
     for start in range(0, n, rows):

@@ -1,6 +1,7 @@
 """Ways to draw from the vMF law that the lesson compares: for w = ⟨μ, x⟩, and for the direction around μ.
 
-`VonMisesFisher.rsample` uses none of them. In float64, and each with its limits in its docstring::
+Read `theory.AngularGrid` first: it is the article's idea, in NumPy, and right for every dim and κ. Here are the ways
+that it is held against, in float64 and with their limits in their docstrings; `VonMisesFisher.rsample` uses none::
 
     TabulatedCosine     Su's: the inverse of a tabulated distribution function (article, section on sampling)
     wood_cosine         Ulrich's and Wood's rejection, as in the papers; its pathwise gradient in κ is biased
@@ -11,16 +12,16 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from sjedu.checks import check_count
+from sjedu.checks import check_choice, check_count
 from sjedu.vmf_vae import theory
+from sjedu.vmf_vae.theory import Number
 
-Number: TypeAlias = int | float
 Way: TypeAlias = Literal["projection", "reflection", "rotation"]
 
 
@@ -37,7 +38,7 @@ class TabulatedCosine:
         step: of the grid; the article's 1e-7 makes tables of 160 MB.
 
     Raises:
-        TypeError: dim is not an int.
+        TypeError: dim is not a whole number.
         ValueError: dim is less than 2, κ is negative or not finite, or step is not in (0, 1].
     """
 
@@ -94,7 +95,7 @@ def wood_cosine(
     `theory.naive_gradient`, not A'.
 
     Raises:
-        TypeError: dim is not an int.
+        TypeError: dim is not a whole number.
         ValueError: dim is less than 2, κ is not positive and finite, or size is negative.
     """
     number = float(kappa.detach())
@@ -169,6 +170,7 @@ def around(
     Raises:
         ValueError: the way is unknown.
     """
+    check_choice("way", way, get_args(Way))
     sine = torch.sqrt((1 - w.square()).clamp(min=0))[..., None]
     if way == "reflection":
         first = torch.zeros_like(loc)
@@ -179,8 +181,6 @@ def around(
         square = u.square().sum(dim=-1, keepdim=True)
         square = torch.where(square > 0, square, 1)
         return x - 2 * u * (u * x).sum(dim=-1, keepdim=True) / square
-    if way not in ("projection", "rotation"):
-        raise ValueError(f"way: got {way!r}; expected 'projection', 'reflection' or 'rotation'")
     tangent = noise - (noise * loc).sum(dim=-1, keepdim=True) * loc
     nu = torch.nn.functional.normalize(tangent, dim=-1)
     if way == "rotation" or detached:

@@ -3,7 +3,7 @@
 The notebook derives with these functions, and the tests hold the fast code of this room against them. They follow Su
 Jianlin, 《变分自编码器（七）：球面上的VAE（vMF-VAE）》 (kexue.fm/archives/8404). There are four ways of computing, each
 independent of the others: formulas (`identities`, in sympy), a power series with 60 digits (`exact`), integrals with
-mpmath, and one grid of angles in float64 (`AngularGrid`).
+mpmath, and one grid of angles in float64 (`AngularGrid`), which is the article's sampler and the one to read first.
 
 The law on the sphere S^(d-1) in R^d is ``p(x) = e^(κ⟨μ,x⟩) / Z_(d,κ)``. Throughout, ``w = ⟨μ,x⟩ = cos φ``
 and ν = d/2 - 1.
@@ -21,7 +21,7 @@ import scipy.special
 import sympy as sp
 from jaxtyping import Float64
 
-from sjedu.vmf_vae.bessel import check_dim
+from sjedu.checks import check_count, check_positive
 
 Number: TypeAlias = int | float
 Real: TypeAlias = Any  # an mpmath number
@@ -32,7 +32,7 @@ Real: TypeAlias = Any  # an mpmath number
 
 def log_sphere_area(dim: int) -> Real:
     """Return ``log|S^(d-1)| = log( 2 π^(d/2) / Γ(d/2) )``; the area itself is largest for d = 7."""
-    check_dim(dim)
+    check_count("dim", dim, least=2)
     with mp.workdps(60):
         half = mp.mpf(dim) / 2
         return mp.log(2) + half * mp.log(mp.pi) - mp.loggamma(half)
@@ -197,7 +197,7 @@ def ratio_bounds(dim: int, kappa: Number) -> tuple[float, float, float]:
 
 
 def log_cosine_density(dim: int, kappa: Number, w: Float64[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n"]:
-    """Return the log density of w on (-1, 1): ``κw + (d-3)/2 log(1-w²) + log|S^(d-2)| - log Z``."""
+    """Return the log density of w on (-1, 1): ``κw + (d-3)/2 log(1-w²) + log|S^(d-2)| - log Z``; see `cosine_mode`."""
     check_law(dim, kappa)
     _check_range("w", w, -1, 1, "from -1 to 1")
     with np.errstate(divide="ignore"):
@@ -214,10 +214,27 @@ def log_angle_density(dim: int, kappa: Number, phi: Float64[np.ndarray, "*n"]) -
     return np.asarray(-2 * kappa * np.sin(phi / 2) ** 2 + shape + _log_slice_constant(dim, kappa))
 
 
+def cosine_mode(dim: int, kappa: Number) -> float:
+    """Return where the density of w is highest: ``κ (1-w²) = (d-3) w``, or 1 if that is beyond the end.
+
+    For d = 2 the density is infinite at both ends, and 1 is the heavier one; where the law is uniform in w, the answer
+    is 0.
+    """
+    check_law(dim, kappa)
+    if kappa == 0:
+        return 0.0
+    return min(1.0, 2 * kappa / (dim - 3 + math.hypot(dim - 3, 2 * kappa)))
+
+
 def _log_slice_constant(dim: int, kappa: Number) -> float:
-    """Return ``κ + log|S^(d-2)| - log Z``; S^0 is two points."""
-    lower = mp.log(2) if dim == 2 else log_sphere_area(dim - 1)
-    return float(kappa + lower - exact(dim, kappa).log_normalizer)
+    """Return ``κ + log|S^(d-2)| - log Z``."""
+    return float(kappa + _log_slice_area(dim) - exact(dim, kappa).log_normalizer)
+
+
+def _log_slice_area(dim: int) -> float:
+    """Return ``log|S^(d-2)|``; S^0 is two points."""
+    half = (dim - 1) / 2
+    return math.log(2) + half * math.log(math.pi) - math.lgamma(half)
 
 
 # ---------------------------------------------------------------- one grid of angles does everything
@@ -227,7 +244,8 @@ class AngularGrid:
     """The law of φ on a grid of angles where its log density is within 45 of the largest: float64, a millisecond.
 
     It is the article's table (section on sampling) with two changes: the grid is in φ, where the density is finite for
-    every d, and covers only where the mass is, so that 2049 points do for any κ.
+    every d, and covers only where the mass is, so that 2049 points do for any κ. `draw` takes two lines: an angle at
+    which the distribution function is a uniform random number, and a direction around μ.
 
     Args:
         dim: d >= 2.
@@ -242,14 +260,13 @@ class AngularGrid:
         variance: A'.
 
     Raises:
-        TypeError: dim is not an int.
+        TypeError: dim is not a whole number.
         ValueError: dim is less than 2, κ negative or not finite, or there are fewer than 3 points.
     """
 
     def __init__(self, dim: int, kappa: Number, points: int = 2049) -> None:
         check_law(dim, kappa)
-        if points < 3:
-            raise ValueError(f"points: got {points}; expected at least 3")
+        check_count("points", points, least=3)
         self.dim, self.kappa = dim, float(kappa)
         fine = np.linspace(*self._support(), 2 * points - 1)
         self.phi, self._step = fine[::2], fine[2] - fine[0]
@@ -257,10 +274,8 @@ class AngularGrid:
         self._density = weight[::2]
         total = self._cumulative(weight)
         self.cdf, self._mass = total / total[-1], total[-1]
-        lower = math.log(2) if dim == 2 else float(log_sphere_area(dim - 1))
-        self.log_z = (
-            self.kappa * math.cos(self._mode) + (dim - 2) * self._log_sine + math.log(self._mass) + lower
-        )
+        highest = self.kappa * math.cos(self._mode) + (dim - 2) * self._log_sine
+        self.log_z = highest + math.log(self._mass) + _log_slice_area(dim)
         # 1 - w keeps its digits where w is close to 1.
         gap = 2 * np.sin(fine / 2) ** 2
         mean_gap = self._cumulative(weight * gap)[-1] / self._mass
@@ -268,6 +283,18 @@ class AngularGrid:
         self.variance = float(self._cumulative(weight * (gap - mean_gap) ** 2)[-1] / self._mass)
         # ∂_κ P(angle < φ) = ∫ (cos t - A) p(t) dt = -∂_κ of the rest: raising κ moves mass towards φ = 0.
         self._drift = self._cumulative(weight * (mean_gap - gap)) / self._mass
+
+    def draw(
+        self, loc: Float64[np.ndarray, " dim"], n: int, rng: np.random.Generator
+    ) -> Float64[np.ndarray, "n dim"]:
+        """Draw n points of the sphere around the direction μ."""
+        phi = self.ppf(rng.uniform(size=n))
+        return around(phi, loc, rng.normal(size=(n, self.dim)))
+
+    def cosine_density(self) -> tuple[Float64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
+        """Return w = cos φ, falling, and its density ``p(φ) / sin φ``, at all points of the grid but the ends."""
+        phi = self.phi[1:-1]
+        return np.cos(phi), self._density[1:-1] / (self._mass * np.sin(phi))
 
     def ppf(self, u: Float64[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n"]:
         """Return φ with P(angle < φ) = u: linear between grid points, then one step of Newton's method.
@@ -337,6 +364,19 @@ class AngularGrid:
 # ---------------------------------------------------------------- the samplers' mathematics
 
 
+def around(
+    phi: Float64[np.ndarray, " n"], loc: Float64[np.ndarray, " dim"], noise: Float64[np.ndarray, "n dim"]
+) -> Float64[np.ndarray, "n dim"]:
+    """Return ``x = cos φ μ + sin φ ν``: ν is the normalised part of the noise that is orthogonal to μ.
+
+    It is uniform among the directions around μ where the noise is normal. `samplers.around` is the same in PyTorch,
+    beside two other ways.
+    """
+    tangent = noise - np.outer(noise @ loc, loc)
+    nu = tangent / np.linalg.norm(tangent, axis=1, keepdims=True)
+    return np.asarray(np.outer(np.cos(phi), loc) + np.sin(phi)[:, None] * nu)
+
+
 def wood_parameters(dim: int, kappa: Number) -> tuple[float, float, float]:
     """Return ``b = m / (2κ + √(4κ²+m²))``, ``x0 = (1-b)/(1+b)`` and ``c = κ x0 + m log(1-x0²)``, m = d - 1.
 
@@ -350,18 +390,19 @@ def wood_parameters(dim: int, kappa: Number) -> tuple[float, float, float]:
     return b, x0, kappa * x0 + m * (math.log(4 * b) - 2 * math.log1p(b))
 
 
-def wood_acceptance(dim: int, kappa: Number) -> float:
+def wood_acceptance(dim: int, kappa: Number, log_z: float | None = None) -> float:
     """Return the share of proposals that Ulrich's and Wood's rejection accepts; never below about 0.657.
+
+    For large κ most of the time goes into log Z, which may be given: `AngularGrid.log_z` does.
 
     With proposal density ``g(w) = (1-w²)^(m/2-1) (1-x0 w)^(-m) (1-x0²)^(m/2) / B(m/2, ½)``, the acceptance probability
     ``e^(κw + m log(1-x0 w) - c)`` integrates to ``e^(-c) (1-x0²)^(m/2) Z / (|S^(d-2)| B(m/2, ½))``.
     """
     b, _, c = wood_parameters(dim, kappa)
     m = dim - 1
-    log_z = float(exact(dim, kappa).log_normalizer)
-    lower = math.log(2) if dim == 2 else float(log_sphere_area(dim - 1))
+    log_z = float(exact(dim, kappa).log_normalizer) if log_z is None else log_z
     log_share = m / 2 * (math.log(4 * b) - 2 * math.log1p(b)) - float(scipy.special.betaln(m / 2, 0.5))
-    return math.exp(log_z - lower - c + log_share)
+    return math.exp(log_z - _log_slice_area(dim) - c + log_share)
 
 
 def naive_gradient(dim: int, kappa: Number) -> float:
@@ -557,8 +598,7 @@ def check_kappa(kappa: Real) -> None:
 
 def _check_positive(dim: int, kappa: Number) -> None:
     check_law(dim, kappa)
-    if kappa == 0:
-        raise ValueError(f"kappa: got {kappa}; expected a positive number")
+    check_positive("kappa", kappa)
 
 
 def _check_range(name: str, values: np.ndarray, low: Number, high: Number, ends: str) -> None:
@@ -569,6 +609,6 @@ def _check_range(name: str, values: np.ndarray, low: Number, high: Number, ends:
 
 
 def check_law(dim: int, kappa: Real) -> None:
-    """Raise what `check_dim` and `check_kappa` raise."""
-    check_dim(dim)
+    """Refuse a dim that is not a whole number from 2 on, or a κ that is negative, infinite or NaN."""
+    check_count("dim", dim, least=2)
     check_kappa(kappa)

@@ -24,7 +24,6 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
 from sjedu.checks import check_choice, check_count, check_not_negative
-from sjedu.vmf_vae.bessel import check_dim
 from sjedu.vmf_vae.distribution import HypersphericalUniform, VonMisesFisher
 from sjedu.vmf_vae.public_code import PublicCodeVonMisesFisher
 
@@ -48,11 +47,10 @@ class Outcome(NamedTuple):
 
 
 def check_kappas(concentration: float | None, floor: float, start: float | None, prefix: str = "") -> None:
-    """Refuse a κ that is fixed, the least that is learned or the first, if it cannot be; the last may be None.
+    """Refuse a negative κ, be it fixed, the least or the first that is learned, and a start that is not above floor.
 
     Raises:
-        TypeError: one is not a number.
-        ValueError: one is negative or not finite, or start is not above floor; names it, with the prefix.
+        ValueError: start is not above floor; names it, with the prefix.
     """
     if concentration is not None:
         check_not_negative("concentration", concentration)
@@ -73,10 +71,6 @@ class SphereLatent(nn.Module):
         floor: the smallest κ that can be learned; Davidson et al.'s code has 1.
         start: the κ at which learning begins; None: where the weights happen to start.
         sampler: "exact", or "public code" with that code's flaws (see `public_code`).
-
-    Raises:
-        TypeError: dim is not an int, or another number is none.
-        ValueError: dim is less than 2, concentration or floor negative, start not above floor, or sampler unknown.
     """
 
     def __init__(
@@ -90,7 +84,7 @@ class SphereLatent(nn.Module):
         sampler: Sampler = "exact",
     ) -> None:
         super().__init__()
-        check_dim(dim)
+        check_count("dim", dim, least=2)
         check_kappas(concentration, floor, start)
         check_choice("sampler", sampler, get_args(Sampler))
         self.dim, self.fixed, self.floor, self.sampler = dim, concentration, floor, sampler
@@ -119,12 +113,7 @@ class SphereLatent(nn.Module):
 
 
 class PlaneLatent(nn.Module):
-    """p(z|x) = N(m(x), diag s(x)²) in R^dim; the prior is standard normal: the usual VAE.
-
-    Raises:
-        TypeError: dim is not an int.
-        ValueError: dim is less than 1.
-    """
+    """p(z|x) = N(m(x), diag s(x)²) in R^dim; the prior is standard normal: the usual VAE."""
 
     def __init__(self, width: int, dim: int) -> None:
         super().__init__()
@@ -220,9 +209,6 @@ class AutoregressiveDecoder(nn.Module):
         dim: of z.
         hidden: width of the GRU.
         code_at: whether z only sets the state that the GRU begins with, or is also an input at every step.
-
-    Raises:
-        ValueError: code_at is unknown.
     """
 
     def __init__(self, dim: int, hidden: int, code_at: CodeAt = "start") -> None:
@@ -282,7 +268,7 @@ class VAE(nn.Module):
             ValueError: if the model has no latent.
         """
         if self.latent is None:
-            raise ValueError("a model without a latent has no posterior")
+            raise ValueError("latent: got None; expected one, for a model without it has no posterior")
         posterior: Distribution = self.latent(self.encoder(x))
         return posterior
 
@@ -293,7 +279,7 @@ class VAE(nn.Module):
             ValueError: if the model has no latent.
         """
         if self.latent is None:
-            raise ValueError("a model without a latent has no prior")
+            raise ValueError("latent: got None; expected one, for a model without it has no prior")
         return self.latent.prior(like)
 
     def forward(self, x: Float[Tensor, "batch pixels"]) -> Outcome:

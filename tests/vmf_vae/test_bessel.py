@@ -26,8 +26,8 @@ def oracle():
     return {dim: [theory.exact(dim, kappa) for kappa in KAPPAS] for dim in DIMS}
 
 
-def relative_error(found, wanted):
-    return float(abs(mp.mpf(found) - wanted) / abs(wanted)) if wanted else abs(found)
+def relative_error(value, exact):
+    return float(abs(mp.mpf(value) - exact) / abs(exact)) if exact else abs(value)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -115,10 +115,38 @@ def test_any_dim_and_kappa(dim, kappa):
 
 def test_far_beyond_the_grid():
     for dim in (2, 3, 100_000):
-        for kappa in (1e-150, 1e12, 1e150):
-            for value in bessel.values_at(dim, torch.tensor(kappa, dtype=torch.float64)):
-                assert value.isfinite()
-                assert value >= 0 or value is not None
+        for kappa in (1e-300, 1e-150, 1e12, 1e150, 1e300):
+            values = bessel.values_at(dim, torch.tensor(kappa, dtype=torch.float64))
+            assert all(value.isfinite() for value in values)
+            assert kappa - values.deficit.item() == pytest.approx(
+                values.log_moment.item(), rel=1e-12, abs=1e-12 * kappa
+            )
+            # Near 0 the law is uniform, far out a normal one of variance 1/κ in d - 1 directions.
+            near = kappa < 1
+            limits = {
+                "log_moment": kappa**2 / (2 * dim) if near else kappa,
+                "ratio": kappa / dim if near else 1,
+                "complement": 1 if near else (dim - 1) / (2 * kappa),
+                "slope": 1 / dim if near else (dim - 1) / 2 / kappa / kappa,
+                "divergence": kappa**2 / (2 * dim) if near else theory.kl_large(dim, kappa),
+            }
+            for name, limit in limits.items():
+                assert getattr(values, name).item() == pytest.approx(limit, rel=1e-6, abs=1e-200), (
+                    dim,
+                    kappa,
+                    name,
+                )
+
+
+def test_the_expansion_is_as_right_as_it_is_said_to_be():
+    """Orders 12 to 20, on both sides of `LEAST_ORDER`, and where fewer terms are taken: F, A and KL to 1e-14."""
+    some = [0.0, *(10.0 ** (e / 4) for e in range(-8, 17))]
+    for dim in (26, 28, 33, 34, 35, 42, 50, 82, 262, 1202):
+        values = bessel.values_at(dim, torch.tensor(some, dtype=torch.float64))
+        exact = [theory.exact(dim, kappa) for kappa in some]
+        for name, bound in (("log_moment", 1e-14), ("ratio", 1e-14), ("divergence", 1e-14), ("slope", 1e-13)):
+            errors = map(relative_error, getattr(values, name).tolist(), (getattr(e, name) for e in exact))
+            assert max(errors) < bound, (dim, name)
 
 
 @settings(max_examples=25)

@@ -157,7 +157,7 @@ def test_bad_values_are_refused():
             p.log_prob(direction(4))
     with pytest.raises(ValueError, match="dim: got 1"):
         HypersphericalUniform(1)
-    with pytest.raises(ValueError, match="dimensions 3 and 4"):
+    with pytest.raises(ValueError, match="p and q: got dimensions 3 and 4; expected the same"):
         kl_divergence(vmf(3, 1.0), HypersphericalUniform(4))
 
 
@@ -234,6 +234,16 @@ def test_kl_between_two(dim, first, second, seed):
     flat = HypersphericalUniform(dim, dtype=f64)
     assert kl_divergence(flat, q).item() == pytest.approx(float(b.log_moment), rel=1e-12)
     assert kl_divergence(flat, flat) == 0
+
+
+@pytest.mark.parametrize("dim", [2, 3, 40, 300])
+def test_the_kl_of_close_neighbours_is_not_negative(dim):
+    """It is of the order of the squared difference of κ, which rounding exceeds."""
+    kappa = torch.logspace(-2, 6, 400, dtype=f64)
+    loc = direction(dim)
+    for share in (1e-12, 1e-9, -1e-9):
+        kl = kl_divergence(VonMisesFisher(loc, kappa), VonMisesFisher(loc, kappa * (1 + share)))
+        assert (kl >= 0).all()
 
 
 @pytest.mark.parametrize("dim", [2, 3, 5, 40])
@@ -536,5 +546,5 @@ def test_bad_uniform_laws_are_named():
 def test_laws_that_do_not_broadcast_have_no_kl():
     p, q = VonMisesFisher(direction(3, 4), 2.0), VonMisesFisher(direction(2, 4), 2.0)
     for other in (q, HypersphericalUniform(4, (2,))):
-        with pytest.raises(ValueError, match=r"batch shapes \(3,\) and \(2,\): they must broadcast"):
+        with pytest.raises(ValueError, match=r"p and q: got batch shapes \(3,\) and \(2,\); expected"):
             kl_divergence(p, other)

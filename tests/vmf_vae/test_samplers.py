@@ -1,5 +1,6 @@
 """The samplers that the lesson compares: their laws, and which gradients are biased."""
 
+import inspect
 import math
 
 import numpy as np
@@ -67,6 +68,18 @@ def test_closed_form():
     assert found.item() == pytest.approx(float(theory.exact(3, 7.0).slope), rel=1e-3)
 
 
+@pytest.mark.parametrize(("dim", "kappa"), [(2, 1.0), (3, 20.0), (64, 100.0)])
+def test_the_grid_draws_the_law_and_around_is_that_of_torch(dim, kappa):
+    law, mu = theory.AngularGrid(dim, kappa), F.normalize(torch.arange(1.0, dim + 1, dtype=f64), dim=0)
+    x = torch.from_numpy(law.draw(mu.numpy(), 20_000, np.random.default_rng(0)))
+    assert (x.norm(dim=-1) - 1).abs().max() < 1e-12
+    assert p_value(x @ mu, dim, kappa) > 1e-4
+    assert (x.mean(dim=0) - law.mean * mu).norm() < 5 * math.sqrt((1 - law.mean**2) / 20_000)
+    phi, noise = law.ppf(np.array([0.1, 0.5, 0.9])), torch.randn(3, dim, dtype=f64, generator=generator())
+    ours = samplers.around(torch.from_numpy(np.cos(phi)), mu.expand(3, dim), noise)
+    np.testing.assert_allclose(theory.around(phi, mu.numpy(), noise.numpy()), ours, atol=1e-12)
+
+
 def test_three_ways_around_agree_in_law_and_rotation_has_the_least_variance():
     n, kappa = 40_000, 5.0
     mu = F.normalize(torch.tensor([1.0, 2.0, -1.0], dtype=f64), dim=0)
@@ -97,6 +110,11 @@ def tangent_gradient(x, loc, a, mu):
 
 
 def test_bad_input_is_named():
+    around = inspect.unwrap(samplers.around)
+    with pytest.raises(ValueError, match="way: got 'sideways'; expected one of 'projection'"):
+        around(
+            torch.zeros(1, dtype=f64), torch.eye(3, dtype=f64)[:1], torch.ones(1, 3, dtype=f64), "sideways"
+        )
     with pytest.raises(ValueError, match="step: got 0"):
         samplers.TabulatedCosine(3, 1.0, 0)
     with pytest.raises(ValueError, match=r"kappa: got 0\.0; expected a positive number"):

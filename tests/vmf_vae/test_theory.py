@@ -143,6 +143,18 @@ def test_densities_integrate_to_one(dim, kappa):
     np.testing.assert_allclose(by_w, theory.log_angle_density(dim, kappa, inner), atol=1e-6)
 
 
+@pytest.mark.parametrize(("dim", "kappa"), [(2, 1.5), (3, 0.4), (5, 20.0), (64, 900.0)])
+def test_the_grid_has_the_density_and_its_mode(dim, kappa):
+    w, density = theory.AngularGrid(dim, kappa).cosine_density()
+    np.testing.assert_allclose(density, np.exp(theory.log_cosine_density(dim, kappa, w)), rtol=1e-9)
+    mode = theory.cosine_mode(dim, kappa)
+    if dim > 3:
+        assert w[density.argmax()] == pytest.approx(mode, abs=2e-3)
+    else:
+        assert mode == 1
+    assert theory.cosine_mode(dim, 0) == 0
+
+
 @pytest.mark.parametrize(
     ("dim", "kappa", "share"),
     [(2, 1, 0.869), (2, 10, 0.673), (2, 1e4, 0.657), (10, 10, 0.838), (64, 10, 0.988), (1000, 1e4, 0.724)],

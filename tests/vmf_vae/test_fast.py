@@ -8,8 +8,8 @@ import pytest
 import scipy.special
 import torch
 
-from sjedu.vmf_vae import bessel, quantile, theory
-from sjedu.vmf_vae.quantile import angle_quantile, angles, closed_form_sides
+from sjedu.vmf_vae import bessel, fast, theory
+from sjedu.vmf_vae.fast import angle_quantile, angles, closed_form_sides
 
 DIMS = (2, 3, 4, 16, 64, 256, 1024, 4096)
 # Off the nodes of the table, and beyond both of its ends.
@@ -112,6 +112,18 @@ def test_closed_form_at_the_uniform_law():
     assert closed_form_sides(zero, torch.Size([5]))[2] is None
 
 
+@pytest.mark.parametrize("dim", [2, 5, 100])
+def test_beyond_the_table_a_sample_moves_as_one_over_the_root_of_kappa(dim):
+    """There φ√κ is constant to the last digit, and ∂φ/∂κ = -φ/2κ."""
+    kappa = torch.tensor([1e12, 1e30, 1e100], dtype=torch.float64)
+    scores = torch.linspace(-6, 6, 25, dtype=torch.float64)[:, None].repeat(1, 3)
+    phi, by_kappa = angles(dim, kappa, scores, with_derivative=True)
+    torch.testing.assert_close(by_kappa, -phi / (2 * kappa), rtol=1e-12, atol=0)
+    torch.testing.assert_close(
+        phi * kappa.sqrt(), (phi * kappa.sqrt())[:, :1].expand(-1, 3), rtol=1e-9, atol=0
+    )
+
+
 def test_both_ways_of_evaluation_are_one():
     kappa = torch.logspace(-3, 6, 100, dtype=torch.float64)
     scores = torch.randn(40, 100, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
@@ -132,16 +144,16 @@ def test_in_parts_it_is_the_same_to_the_last_bit(samples, monkeypatch):
     sizes = []
     split = torch.split
     monkeypatch.setattr(torch, "split", lambda x, n, **axis: sizes.append(n) or split(x, n, **axis))
-    monkeypatch.setattr(quantile, "PATCHES", 1000)
+    monkeypatch.setattr(fast, "PATCHES", 1000)
     parts = angles(5, kappa, scores.clone(), with_derivative=True)
-    assert max(sizes) * min(samples, quantile.COLUMNS) <= 1000
+    assert max(sizes) * min(samples, fast.COLUMNS) <= 1000
     assert torch.equal(parts.phi, whole.phi)
     assert torch.equal(parts.by_kappa, whole.by_kappa)
 
 
-@pytest.mark.parametrize("dim", sorted(quantile.ACCURACY))
+@pytest.mark.parametrize("dim", sorted(fast.ACCURACY))
 def test_the_accuracy_is_the_stated_one(dim):
-    *stated, of_derivative = quantile.ACCURACY[dim]
+    *stated, of_derivative = fast.ACCURACY[dim]
     kappa = np.geomspace(1e-3, 1e6, 300)
     for reach, most in zip((3, 4, 6), stated, strict=True):
         scores = np.linspace(-reach, reach, 121)
