@@ -198,6 +198,11 @@ class Runs:
         if lacking:
             raise MissingMetric(f"{lacking[0]} (in {len(lacking)} of {len(self)} runs)")
         if DRAW in over:
+            for figure in figures.values():
+                if not isinstance(figure, list):
+                    raise ValueError(
+                        f"metric {metric!r}: got {figure!r}; expected a list, a figure for each draw"
+                    )
             figures = {(*key, draw): one for key, many in figures.items() for draw, one in enumerate(many)}
         for figure in figures.values():
             if not _is_number(figure):

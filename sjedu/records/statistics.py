@@ -36,7 +36,7 @@ class Spread:
         ValueError: if there is no value, one that is not finite, or not one for each seed.
     """
 
-    values: tuple[float, ...]
+    values: tuple[float | int, ...]
     seeds: tuple[Hashable, ...] | None = None
 
     def __post_init__(self) -> None:
