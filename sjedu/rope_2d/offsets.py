@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from sjedu.checks import check_choice, check_count
 from sjedu.rope_2d.theory import ArrayLike, angles
 
 # ---------------------------------------------------------------- reversibility
@@ -34,11 +35,7 @@ def distance(offsets: ArrayLike, frequencies: ArrayLike) -> np.ndarray:
 
 
 def min_distance(frequencies: ArrayLike, N: int) -> Closest:
-    """Return the smallest `distance` over the offsets ``0 ≠ p ∈ [-N, N]²`` of whole numbers, and where it is.
-
-    Raises:
-        ValueError: N < 1, or the frequencies are not a list of 2-vectors.
-    """
+    """Return the smallest `distance` over the offsets ``0 ≠ p ∈ [-N, N]²`` of whole numbers, and where it is."""
     best = Closest(np.inf, (0, 0))
     for offsets in _half_grid(N):
         distances = distance(offsets, frequencies)
@@ -55,8 +52,7 @@ def collisions(
 
     They come nearest first. For θ = π/3 in the axial form they are the multiples of 6.
     """
-    found = [offsets[distance(offsets, frequencies) <= tolerance] for offsets in _half_grid(N)]
-    half = np.concatenate(found)
+    half = np.concatenate([p[distance(p, frequencies) <= tolerance] for p in _half_grid(N)])
     return np.stack([half, -half], axis=1).reshape(-1, 2)
 
 
@@ -80,7 +76,9 @@ def abel_bound(offsets: ArrayLike, frequencies: ArrayLike, content: ArrayLike) -
     phases = np.exp(1j * angles(offsets, frequencies))
     steps = np.abs(np.diff(np.append(np.asarray(content, dtype=np.complex128), 0)))
     if len(steps) != phases.shape[-1]:
-        raise ValueError(f"content: got {len(steps)} numbers; expected one a pair, {phases.shape[-1]}")
+        raise ValueError(
+            f"content: got {len(steps)} numbers; expected one for each of {phases.shape[-1]} pairs"
+        )
     return np.asarray(steps.max() * np.abs(np.cumsum(phases, axis=-1)).sum(axis=-1))
 
 
@@ -110,31 +108,25 @@ def tie_positions(
     (kexue.fm/archives/10352) at ``(L + (wh-h)/2 + i, L + (wh-w)/2 + j)``, not always whole numbers. The next
     token is at L + (w+1)(h+1) and L + wh + 1. Both are symmetric: the step from the last text token to the
     first patch equals the step from the last patch to the next token.
-
-    Raises:
-        ValueError: a size is negative, or the kind is neither "tie" nor "tv".
     """
     for name, size in (("length", length), ("width", width), ("height", height)):
-        if size < 0:
-            raise ValueError(f"{name}: got {size}; expected a whole number >= 0")
+        check_count(name, size, least=0)
+    check_choice("kind", kind, ("tie", "tv"))
     i, j = np.indices((height, width)).reshape(2, -1) + 1
     if kind == "tie":
         patches = np.stack([i * (width + 1), j * (height + 1)], axis=-1)
         after = (width + 1) * (height + 1)
-    elif kind == "tv":
+    else:
         area = width * height
         patches = np.stack([(area - height) / 2 + i, (area - width) / 2 + j], axis=-1)
         after = area + 1
-    else:
-        raise ValueError(f"kind: got {kind!r}; expected 'tie' or 'tv'")
     text = np.repeat(np.arange(1.0, length + 1)[:, None], 2, axis=1)
     return np.concatenate([text, length + patches, np.full((1, 2), length + after, dtype=np.float64)])
 
 
 def _half_grid(N: int) -> Iterator[np.ndarray]:
     """Yield one of each p, -p in [-N, N]² without 0, nearest first, in chunks that fit a cache."""
-    if N < 1:
-        raise ValueError(f"N: got {N}; expected a whole number >= 1")
+    check_count("N", N)
     x, y = np.indices((N + 1, 2 * N + 1)).reshape(2, -1) - np.array([[0], [N]])
     keep = (x > 0) | (y > 0)
     x, y = x[keep], y[keep]

@@ -1,6 +1,6 @@
 """The mathematics of two-dimensional RoPE, exact and slow.
 
-The notebook derives with these functions, and the tests hold the fast code of this room against them.
+The notebook derives with these functions, and the tests hold the code of this room against them.
 They follow Su Jianlin, 《Transformer升级之路：4、二维位置的旋转式位置编码》 (kexue.fm/archives/8397).
 
 A position ``p = (x, y)`` is (row, column), as in the article. A *frequency* ``ω`` is a vector, in radians per
@@ -12,12 +12,14 @@ expressions: numbers give float64 arrays, symbols give sympy matrices.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 import scipy.linalg
 import sympy as sp
 from jaxtyping import Float64, Int64
+
+from sjedu.checks import check_choice, check_positive
 
 Number: TypeAlias = int | float | np.number[Any]
 Scalar: TypeAlias = int | float | np.number[Any] | sp.Expr
@@ -68,7 +70,7 @@ def antisymmetric(*entries: Scalar) -> Matrix:
     dim = (1 + round(np.sqrt(1 + 8 * len(entries)))) // 2
     if dim < 2 or dim * (dim - 1) // 2 != len(entries):
         raise ValueError(
-            f"entries: got {len(entries)}; an antisymmetric d x d matrix has d(d-1)/2 = 1, 3, 6, 10, ..."
+            f"entries: got {len(entries)}; expected the d(d-1)/2 = 1, 3, 6, 10, ... of an antisymmetric d x d matrix"
         )
     rows: list[list[Scalar]] = [[0] * dim for _ in range(dim)]
     for entry, i, j in zip(entries, *np.tril_indices(dim, -1), strict=True):
@@ -107,9 +109,6 @@ def exponential(B: ArrayLike) -> Float64[np.ndarray, "dim dim"]:
     """Return ``exp(B) = Σ B^k / k!`` of a real antisymmetric matrix, which is orthogonal.
 
     ``iB`` is Hermitian, so ``B = V diag(-iλ) V*`` with real λ, and the series acts on the eigenvalues alone.
-
-    Raises:
-        ValueError: B is not a square matrix of finite numbers, or its symmetric part is not zero.
     """
     eigenvalues, V = np.linalg.eigh(1j * _antisymmetric_array("B", B))
     return np.ascontiguousarray(((V * np.exp(-1j * eigenvalues)) @ V.conj().T).real)
@@ -121,11 +120,11 @@ def representation(position: ArrayLike, generators: Sequence[ArrayLike]) -> Floa
     Commuting antisymmetric generators give relativity; others give orthogonal matrices without it.
 
     Raises:
-        ValueError: a generator is not antisymmetric, or there is not one generator for each coordinate.
+        ValueError: there is not one generator for each coordinate.
     """
     p = finite_array("position", position, ndim=1)
     if len(p) != len(generators):
-        raise ValueError(f"generators: got {len(generators)} for a position of {len(p)} coordinates")
+        raise ValueError(f"generators: got {len(generators)}; expected one for each of {len(p)} coordinates")
     return exponential(sum(x * np.asarray(B, dtype=np.float64) for x, B in zip(p, generators, strict=True)))
 
 
@@ -154,17 +153,18 @@ def joint_blocks(B1: ArrayLike, B2: ArrayLike, *, tolerance: float = 1e-9) -> Bl
     splits both, unless two blocks happen to coincide there; hence several are tried and the best is kept.
 
     Raises:
-        ValueError: a matrix is not antisymmetric, the sizes differ, or the commutator is not zero. Both tests
-            are relative to the matrices' norms, with ``tolerance``.
+        ValueError: the sizes differ, or the commutator is not zero, relative to the matrices' norms.
     """
     first = _antisymmetric_array("B1", B1, tolerance)
     second = _antisymmetric_array("B2", B2, tolerance)
     if first.shape != second.shape:
-        raise ValueError(f"B1 and B2: got shapes {first.shape} and {second.shape}; they must be equal")
+        raise ValueError(f"B1 and B2: got shapes {first.shape} and {second.shape}; expected equal ones")
     norms = np.linalg.norm(first), np.linalg.norm(second)
     failure = float(np.linalg.norm(first @ second - second @ first))
     if failure > tolerance * norms[0] * norms[1]:
-        raise ValueError(f"B1 and B2 do not commute: the norm of B1 B2 - B2 B1 is {failure:.3g}, not 0")
+        raise ValueError(
+            f"B1 and B2: got B1 B2 - B2 B1 of norm {failure:.3g}; expected matrices that commute"
+        )
     unit = [B / norm if norm else B for B, norm in zip((first, second), norms, strict=True)]
     bases = [_schur_basis(np.cos(a) * unit[0] + np.sin(a) * unit[1]) for a in (0.3, 1.1, 1.9, 2.7)]
     basis = min(bases, key=lambda Q: sum(_off_block_norm(Q.T @ B @ Q) for B in unit))
@@ -180,9 +180,6 @@ def axial(head_dim: int, base: Number = 100.0) -> Float64[np.ndarray, "pairs 2"]
 
     ``θⱼ = base^(-4j/head_dim)``, j = 0 .. head_dim/4 - 1: the first half of the vector gets 1-D RoPE of x,
     the second half of y.
-
-    Raises:
-        ValueError: head_dim is not a positive multiple of 4, or base is not a positive number.
     """
     theta = _geometric(head_dim, 4, base)
     zero = np.zeros_like(theta)
@@ -198,11 +195,7 @@ def mixed(head_dim: int, base: Number = 10.0, angle: Number = 0.0) -> Float64[np
 
 
 def flattened(head_dim: int, width: Number, base: Number = 100.0) -> Float64[np.ndarray, "pairs 2"]:
-    """Return 1-D RoPE of the flattened index ``n = width·x + y``: ω_k = θ_k (width, 1), all on one line.
-
-    Raises:
-        ValueError: head_dim is not a positive multiple of 2, or base is not a positive number.
-    """
+    """Return 1-D RoPE of the flattened index ``n = width·x + y``: ω_k = θ_k (width, 1), all on one line."""
     return np.outer(_geometric(head_dim, 2, base), [float(width), 1.0])
 
 
@@ -233,7 +226,7 @@ def angles(positions: ArrayLike, frequencies: ArrayLike) -> Float64[np.ndarray, 
     """Return ``ω_k·p`` for positions of shape (..., n) and frequencies of shape (pairs, n).
 
     Raises:
-        ValueError: the shapes do not fit, or a number is not finite.
+        ValueError: the shapes do not fit.
     """
     omega = finite_array("frequencies", frequencies, ndim=2)
     p = finite_array("positions", positions)
@@ -253,12 +246,8 @@ def rope_matrix(
 
     ``pairing`` says which coordinates of a vector make pair k: 2k and 2k+1 ("interleaved"), or k and
     k + dim/2 ("half"). The two differ by the permutation `half_order`.
-
-    Raises:
-        ValueError: shapes do not fit, a number is not finite, or the pairing is unknown.
     """
-    if pairing not in ("interleaved", "half"):
-        raise ValueError(f"pairing: got {pairing!r}; expected 'interleaved' or 'half'")
+    check_choice("pairing", pairing, get_args(Pairing))
     p = finite_array("position", position, ndim=1)
     R = np.asarray(scipy.linalg.block_diag(*(plane_rotation(angle) for angle in angles(p, frequencies))))
     if pairing == "interleaved":
@@ -276,7 +265,11 @@ def half_order(dim: int) -> Int64[np.ndarray, " dim"]:
 
 
 def finite_array(name: str, values: ArrayLike, ndim: int | None = None) -> np.ndarray:
-    """Return the values in float64; a ValueError names a wrong number of axes, a NaN or an infinity."""
+    """Return the values in float64.
+
+    Raises:
+        ValueError: if there is another number of axes, or a number that is not finite.
+    """
     array = np.asarray(values, dtype=np.float64)
     if ndim is not None and array.ndim != ndim:
         raise ValueError(f"{name}: got shape {array.shape}; expected {ndim} axes")
@@ -288,8 +281,7 @@ def finite_array(name: str, values: ArrayLike, ndim: int | None = None) -> np.nd
 def _geometric(head_dim: int, multiple: int, base: Number) -> np.ndarray:
     if head_dim <= 0 or head_dim % multiple:
         raise ValueError(f"head_dim: got {head_dim}; expected a positive multiple of {multiple}")
-    if not (np.isfinite(base) and base > 0):
-        raise ValueError(f"base: got {base}; expected a positive number")
+    check_positive("base", base)
     return np.asarray(float(base) ** (-np.arange(0, head_dim, multiple) / head_dim))
 
 
@@ -300,7 +292,7 @@ def _antisymmetric_array(name: str, B: ArrayLike, tolerance: float = 1e-9) -> np
     symmetric = float(np.linalg.norm(array + array.T)) / 2
     if symmetric > tolerance * float(np.linalg.norm(array)):
         raise ValueError(
-            f"{name} is not antisymmetric: the norm of its symmetric part is {symmetric:.3g}, not 0"
+            f"{name}: got a symmetric part of norm {symmetric:.3g}; expected an antisymmetric matrix"
         )
     return np.asarray((array - array.T) / 2)
 

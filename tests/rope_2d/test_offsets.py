@@ -169,7 +169,7 @@ def test_tv_positions_solve_the_articles_equation():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: offsets.min_distance(PLANE, 0), "N: got 0; expected a whole number >= 1"),
+        (lambda: offsets.min_distance(PLANE, 0), "N: got 0; expected at least 1"),
         (lambda: offsets.collisions([1.0, 2.0], 3), r"frequencies: got shape \(2,\); expected 2 axes"),
         (
             lambda: offsets.min_distance([[1.0]], 3),
@@ -180,7 +180,10 @@ def test_tv_positions_solve_the_articles_equation():
             lambda: offsets.mean_logit((1, 2, 3), PLANE),
             r"positions: got shape \(3,\); expected \(\.\.\., 2\)",
         ),
-        (lambda: offsets.abel_bound((1, 2), PLANE, [1.0]), "content: got 1 numbers; expected one a pair, 2"),
+        (
+            lambda: offsets.abel_bound((1, 2), PLANE, [1.0]),
+            "content: got 1 numbers; expected one for each of 2 pairs",
+        ),
         (lambda: offsets.tie_positions(-1, 2, 2), "length: got -1"),
         (lambda: offsets.tie_positions(1, -2, 2), "width: got -2"),
     ],
@@ -192,5 +195,5 @@ def test_bad_input_is_named(call, message):
 
 def test_an_unknown_kind_is_named():
     # Unwrapped: in the tests the annotation would answer first.
-    with pytest.raises(ValueError, match="kind: got 'knot'; expected 'tie' or 'tv'"):
+    with pytest.raises(ValueError, match="kind: got 'knot'; expected one of 'tie', 'tv'"):
         inspect.unwrap(offsets.tie_positions)(1, 2, 2, "knot")
