@@ -105,25 +105,30 @@ class Runs:
         self._expect_some()
         chosen, asked = self.records, ""
         for name, value in fields.items():
-            options = (
-                {_fixed(each) for each in value} if isinstance(value, set | frozenset) else {_fixed(value)}
-            )
+            options = {_fixed(each) for each in (value if isinstance(value, set | frozenset) else [value])}
             having = [record for record in chosen if name in _config(record)]
             if not having:
                 raise ValueError(
                     f"field: got {name!r}{asked}; expected one of {_listed(_names(chosen), str)}"
                 )
             known = _ordered((_field(record, name),) for record in having)
-            for option in options:
-                if (option,) not in known:
-                    choices = _listed([value for (value,) in known])
-                    raise ValueError(f"{name}: got {option!r}{asked}; expected one of {choices}")
+            unknown = [option for option in options if (option,) not in known] if options else [value]
+            if unknown:
+                choices = _listed(value for (value,) in known)
+                raise ValueError(f"{name}: got {unknown[0]!r}{asked}; expected one of {choices}")
             chosen = tuple(record for record in having if _field(record, name) in options)
             asked += f"{' and' if asked else ' where'} {name} = {value!r}"
         return Runs(self.lesson, chosen)
 
     def has(self, **fields: Any) -> bool:
-        """Whether there is a run with these values; with a set, one for each of them."""
+        """Whether there is a run with these values; with a set, one for each of them.
+
+        Raises:
+            ValueError: if there are runs, but no run has such a field.
+        """
+        for name in fields:
+            if self.records and name not in _names(self.records):
+                self.where(**{name: fields[name]})  # says which fields there are
         try:
             return len(self.where(**fields)) > 0
         except ValueError:
@@ -288,15 +293,15 @@ class Runs:
             return Table(heads, [], caption, notes=[note])
         runs = self if study is None else self.where(study=study)
         columns = runs._columns(metrics)
-        above = {
-            (name, *[""] * (len(heads) - 1)): _baseline(baseline, columns, over)
+        rows = [
+            ([name, *[""] * (len(heads) - 1)], _baseline(baseline, columns, over))
             for name, baseline in (baselines or {}).items()
-        }
+        ]
         groups = runs._groups(fields, [each if len(fields) > 1 else (each,) for each in order])
-        rows = {
-            (label(*key),) if label else tuple(map(str, key)): group._spreads(columns, over)
+        rows += [
+            ([label(*key)] if label else list(map(str, key)), group._spreads(columns, over))
             for key, group in groups.items()
-        }
+        ]
 
         def cell(figure: Figure, name: str) -> str:
             spread = Spread((figure,)) if isinstance(figure, int | float) else figure
@@ -306,10 +311,7 @@ class Runs:
         error = "half the 95 % interval" if interval else "standard error"
         return Table(
             [*heads, *columns, "n"],
-            [
-                [*names, *map(cell, figures, columns), _sizes(figures)]
-                for names, figures in (above | rows).items()
-            ],
+            [[*names, *map(cell, figures, columns), _sizes(figures)] for names, figures in rows],
             caption,
             notes=[f"Mean ± {error}; {runs.provenance()}."],
         )
@@ -336,9 +338,7 @@ class Runs:
         keys = [tuple(map(_fixed, key)) for key in order] or _ordered(groups)
         for key in groups:
             if key not in keys:
-                raise ValueError(
-                    f"order: got {_listed(order)}; expected all values that runs have, as {key!r}"
-                )
+                raise ValueError(f"order: got no {_listed(key)}; expected all values that runs have")
         return {key: Runs(self.lesson, tuple(groups[key])) for key in keys if key in groups}
 
     def _spreads(self, columns: Mapping[str, Metric], over: Sequence[str]) -> list[Figure]:
