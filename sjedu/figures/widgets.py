@@ -93,11 +93,13 @@ class Slider(Control):
         return numbers if numbers[-1] >= self.high else [*numbers, self.high]
 
     def make(self) -> Any:
-        """Return a slider of ipywidgets without its label, which stands above it; see `Explorer.panel`."""
+        """Return a slider of ipywidgets without its label, which stands above it."""
         import ipywidgets
 
         kind = ipywidgets.IntSlider if self.whole else ipywidgets.FloatSlider
-        look = ipywidgets.Layout(width="auto", height="24px", margin="0")
+        look = ipywidgets.Layout(
+            width="auto", height="24px", margin="0 0 0 6px"
+        )  # room for half of the handle
         return kind(
             value=self.value,
             min=self.low,
@@ -121,16 +123,11 @@ class Choice(Control):
         return [value for _, value in self.options]
 
     def make(self) -> Any:
-        """Return a row of buttons of ipywidgets."""
+        """Return a row of buttons of ipywidgets without its label, which stands above it."""
         import ipywidgets
 
-        style = {"description_width": "initial", "button_width": "auto"}
         return ipywidgets.ToggleButtons(
-            options=list(self.options),
-            value=self.value,
-            description=self.label,
-            style=style,
-            layout=_flowing(),
+            options=list(self.options), value=self.value, style={"button_width": "auto"}, layout=_flowing()
         )
 
 
@@ -370,7 +367,9 @@ class Widget(Explorer):
         import ipywidgets
 
         width = round(self.scene.figure.get_figwidth() * PIXELS_PER_INCH)
-        look = ipywidgets.Layout(max_width="100%", object_fit="contain", align_self="flex-start")
+        look = ipywidgets.Layout(
+            max_width="100%", margin="2px 0", object_fit="contain", align_self="flex-start"
+        )
         return ipywidgets.Image(format="png", width=width, layout=look)
 
     def _draw(self, view: Any, state: dict[str, Any]) -> str:
@@ -447,27 +446,26 @@ def _board(controls: Sequence[tuple[Control, Any]]) -> Any:
 
     columns = ipywidgets.Layout(
         display="grid",
-        grid_template_columns="repeat(auto-fill, minmax(min(15.5rem, 100%), 1fr))",
-        grid_gap="0 1.5rem",
+        grid_template_columns="repeat(auto-fill, minmax(min(248px, 100%), 1fr))",
+        grid_gap="0 24px",
         width="100%",
-        max_width="860px",
+        max_width="860px",  # as wide as the widest figures
     )
-    line = ipywidgets.Layout(flex_flow="row wrap", align_items="center", width="100%")
+    line = ipywidgets.Layout(flex_flow="row wrap", align_items="flex-end", width="100%")
     parts = []
     for sliders, run in itertools.groupby(controls, key=lambda pair: isinstance(pair[0], Slider)):
-        if sliders:
-            parts.append(ipywidgets.Box([_labelled(*pair) for pair in run], layout=columns))
-        else:
-            parts.append(ipywidgets.Box([made for _, made in run], layout=line))
+        parts.append(ipywidgets.Box([_labelled(*pair) for pair in run], layout=columns if sliders else line))
     return ipywidgets.VBox(parts, layout=ipywidgets.Layout(width="100%"))
 
 
 def _labelled(control: Control, made: Any) -> Any:
-    """A slider under its label: beside it, a long label would leave no room to slide in."""
+    """A slider or buttons under their label: beside them, a long one would leave no room to slide in."""
     import ipywidgets
 
-    label = ipywidgets.Label(control.label, layout=ipywidgets.Layout(height="20px", margin="4px 0 0 0"))
-    return ipywidgets.VBox([label, made], layout=ipywidgets.Layout(overflow="visible"))
+    if not isinstance(control, Slider | Choice):
+        return made
+    label = ipywidgets.Label(control.label, layout=ipywidgets.Layout(margin="0 0 -8px 0"))
+    return ipywidgets.VBox([label, made], layout=ipywidgets.Layout(overflow="visible", max_width="100%"))
 
 
 def _flowing(width: str = "auto") -> Any:

@@ -56,6 +56,7 @@ def lab(tmp_path_factory):
     home = tmp_path_factory.mktemp("lab")
     folder = home / "notebooks"
     shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns(".*"))
+    shutil.copytree(folder, folder / "stored")
     for path in folder.glob("*.ipynb"):
         path.write_text(json.dumps(without_outputs(json.loads(path.read_text("utf-8")))), "utf-8")
     no_news = home / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
@@ -267,7 +268,7 @@ SEEN = """control => {
 }"""
 ALERTS = """control => [...control.closest(".jp-OutputArea").querySelectorAll(
     "[role=alert], [data-mime-type*=stderr], [data-mime-type*=error]")].map(alert => alert.innerText)"""
-LABEL = "control => control.closest('.jupyter-widgets').innerText"
+LABEL = "control => (control.closest('.widget-vbox') ?? control).innerText"
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -278,6 +279,34 @@ def test_every_control_answers_the_keyboard(notebook, theme, screenshots):
     notebook.photograph(theme, screenshots)
     assert silent == []
     assert alerts == []
+
+
+# Of each output with controls: how far something in it is wider than it may be, the widths of its sliders' tracks, and
+# how many pictures the cell has.
+PANELS = """() => [...document.querySelectorAll(".jp-OutputArea-output:has(.jupyter-widgets)")].map(output => ({
+  beyond: Math.max(...[output, ...output.querySelectorAll("*")]
+    .filter(each => each.clientWidth && getComputedStyle(each).overflowX !== "visible")
+    .map(each => each.scrollWidth - each.clientWidth)),
+  tracks: [...output.querySelectorAll(".noUi-base")].map(track => track.getBoundingClientRect().width),
+  pictures: output.closest(".jp-OutputArea").querySelectorAll("img").length,
+}))"""
+
+
+@pytest.mark.parametrize("width", [1280, 800])
+def test_panels_fit_the_page_and_can_be_slid_in(notebook, width):
+    size = notebook.page.viewport_size
+    notebook.page.set_viewport_size(
+        {"width": width, "height": 16_000}
+    )  # no cell is left out for being off the screen
+    notebook.page.wait_for_timeout(500)
+    panels = notebook.page.evaluate(PANELS)
+    notebook.page.set_viewport_size(size)
+    assert all(panel["beyond"] <= 1 for panel in panels)
+    assert min((track for panel in panels for track in panel["tracks"]), default=TRACK) >= TRACK
+    assert all(panel["pictures"] <= 1 for panel in panels)  # no figure stands twice
+
+
+TRACK = 160  # CSS pixels
 
 
 # Starts a clock at the next key press; it stops at the first animation frame that shows another picture.
@@ -319,3 +348,26 @@ FIRST_SLIDER_OF_A_PICTURE = """control => {
 
 def test_the_page_has_no_complaints(notebook):
     assert notebook.complaints == []
+
+
+# ---------------------------------------------------------------- as stored
+
+
+SHOWN = """() => jupyterapp.shell.currentWidget.content.widgets
+  .filter(cell => cell.model.type === "code" && /^widgets\\.\\w+$/m.test(cell.model.sharedModel.getSource()))
+  .map(cell => [...cell.outputArea.node.querySelectorAll(".jp-OutputArea-output")]
+    .map(output => output.dataset.mimeType))"""
+
+
+def test_without_a_kernel_a_widget_is_its_picture_and_its_sentence(lab, chromium):
+    """What stands in a stored notebook before anything is run."""
+    path = next(path for path in NOTEBOOKS if '"widgets.' in path.read_text("utf-8"))
+    page = chromium.new_page(viewport={"width": 1280, "height": 16_000})
+    page.goto(lab.format(f"stored/{path.name}"))
+    page.wait_for_function(READY, timeout=START)
+    page.wait_for_function(IDLE, timeout=START)
+    shown = page.evaluate(SHOWN)
+    page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    page.close()
+    assert shown
+    assert all(types == ["image/png", "text/markdown"] for types in shown)

@@ -212,8 +212,11 @@ def test_only_widgets_that_every_front_end_has():
     assert {each._model_name.removesuffix("Model") for each in parts(panel)} <= known
     assert {each._model_module for each in parts(panel)} == {"@jupyter-widgets/controls"}
     assert panel.children[1].width == "300"
-    assert [each.value for each in parts(panel) if isinstance(each, ipywidgets.Label)] == ["frequency"]
-    assert [each.description for each in made(panel)] == ["", "level", "hide the line"]
+    assert [each.value for each in parts(panel) if isinstance(each, ipywidgets.Label)] == [
+        "frequency",
+        "level",
+    ]
+    assert [each.description for each in made(panel)] == ["", "", "hide the line"]
 
 
 def test_a_widget_shows_its_panel_and_what_stands_for_it_without_a_kernel(shown):
