@@ -1,7 +1,6 @@
 # Each target is a few commands that a person could type. The first run makes .venv; later runs start at once.
 PYTHON ?= python3
 BIN := .venv/bin
-NOTEBOOK ?= 00_start_here.ipynb
 TOPICS ?= $(filter-out harness peers,$(basename $(notdir $(wildcard benchmarks/*.py))))
 # The lessons' networks are small: a second thread gains nothing and, on busy cores, costs much.
 export OMP_NUM_THREADS ?= 1
@@ -14,7 +13,7 @@ LAB_FLAGS := $(if $(IS_ROOT),--allow-root) $(if $(HAS_DISPLAY),,--no-browser)
 .PHONY: help lab test lint lessons bench site repo test-browser test-colab
 
 help:
-	@echo "make lab      open the course in JupyterLab"
+	@echo "make lab      open working copies of the notebooks in JupyterLab"
 	@echo "make test     unit tests, and every notebook run and compared with its stored outputs"
 	@echo "make lint     ruff, mypy, import-linter, and whether the generated parts are up to date"
 	@echo "make lessons  re-run the notebooks in place; regenerate the README's table"
@@ -24,7 +23,7 @@ help:
 	@echo "make test-browser, make test-colab   the lessons in a real browser; under Colab's versions"
 
 lab: .venv/lab.done
-	$(BIN)/jupyter lab notebooks/$(NOTEBOOK) --LabApp.default_url=/lab/tree/$(NOTEBOOK) $(LAB_FLAGS) $(LAB)
+	$(BIN)/python -m sjedu lab $(NOTEBOOK) $(LAB_FLAGS) $(LAB)
 
 test: .venv/test.done
 	$(BIN)/python -m pytest --nbval -n auto --maxprocesses 4 --dist loadfile -q $(ARGS)
@@ -48,8 +47,12 @@ site: .venv/docs.done
 	$(BIN)/python -m sphinx -q -W docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
-repo: .venv/test.done
-	$(BIN)/python -m sjedu.course.repository $(REPO)
+# Wherever a link holds the address that pyproject.toml has now; `make lint` proves the generated parts.
+repo: OLD = $(shell sed -n 's|^Repository = "https://github.com/\(.*\)"|\1|p' pyproject.toml)
+repo:
+	@test -n "$(REPO)" || { echo "usage: make repo REPO=owner/name" >&2; exit 2; }
+	perl -pi -e 's{(github\.com|com/github|mybinder\.org/v2/gh)/\Q$(OLD)\E(?![\w-]|\.(?!git\b)\w)}{$$1/$(REPO)}g' \
+		pyproject.toml *.md $(wildcard docs/*.md docs/*.py notebooks/*.ipynb)
 
 test-browser: .venv/test.done
 	$(BIN)/python -m pytest -m browser -q -s tests/browser

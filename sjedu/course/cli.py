@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sjedu.course import claims_command, record_command, train_command
+from sjedu.course import claims_command, lab_command, record_command, train_command
 from sjedu.course.environment import doctor
 from sjedu.course.lessons import LESSONS
 from sjedu.course.train_command import UsageError
@@ -21,6 +21,7 @@ usage: python -m sjedu COMMAND
 
   list                          the lessons
   doctor                        what works on this machine
+  lab [NOTEBOOK] [OPTION ...]   a clone's notebooks as working copies in JupyterLab, which takes the options
   train LESSON [--preset NAME] [--FIELD VALUE ...] [--directory DIR | --resume DIR]
                                 run a lesson's experiment; train LESSON --help shows every field. LESSON may
                                 also be roformer, the model that lessons 2, 6 and 8 stand on
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "train": train_command.main,
         "claims": claims_command.main,
         "record": record_command.main,
+        "lab": lab_command.main,
     }
     try:
         if command in {"-h", "--help"} or (command == "train" and rest[:1] in (["-h"], ["--help"])):

@@ -22,7 +22,7 @@ def test_the_picture_is_that_of_the_cell_that_says_so():
 def test_badges_are_woven_and_the_lessons_left_alone(tmp_path):
     text = "<!-- badges:begin -->old<!-- badges:end --> <!-- lessons:begin -->table<!-- lessons:end -->"
     (tmp_path / "README.md").write_text(text, "utf-8")
-    woven = woven_readme(tmp_path, Repository("owner", "name"))
+    woven = woven_readme(tmp_path, Repository("owner/name"))
     assert "github/owner/name" in woven
     assert "old" not in woven
     assert woven.endswith("<!-- lessons:begin -->table<!-- lessons:end -->")

@@ -9,7 +9,7 @@ from sjedu.course.lessons import lesson
 from sjedu.course.repository import Repository
 from sjedu.course.weave import WeaveError, weave
 
-REPOSITORY = Repository("owner", "name")
+REPOSITORY = Repository("owner/name")
 START = PurePosixPath("notebooks/00_start_here.ipynb")
 
 
