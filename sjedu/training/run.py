@@ -293,7 +293,14 @@ class Run:
             for name, value in row.items():
                 self._writer.add_scalar(name, value, self._step)
 
-    def finish(self, metrics: Mapping[str, Any], *, name: str | None = None, data: str = "") -> Record:
+    def finish(
+        self,
+        metrics: Mapping[str, Any],
+        *,
+        name: str | None = None,
+        data: str = "",
+        files: Mapping[str, str] | None = None,
+    ) -> Record:
         """End the run: its result with its provenance, written into the directory if there is one.
 
         Resuming a run that had already ended gives the record that it ended with; `metrics` is then ignored.
@@ -303,11 +310,13 @@ class Run:
                 processes those of the main one are written.
             name: what people call the run; "<lesson>-seed<seed>" if not given.
             data: in a sentence, what the run learnt from and where that came from.
+            files: what else belongs to the record, by what it is: names of files in the directory, which no other
+                run's file has.
 
         Raises:
             RuntimeError: if the loop has not come to its end.
-            TypeError, ValueError: if a metric is not a finite number (or a list or dict of such), or the name
-                cannot name a file.
+            TypeError, ValueError: if a metric is not a finite number (or a list or dict of such), or a name
+                has other characters than letters, digits, "_", "-" and ".".
         """
         if self._step != self._total:
             raise RuntimeError(f"finish belongs after the loop; {self._step} of {self._total} steps are done")
@@ -326,6 +335,7 @@ class Run:
                 metrics=plain(metrics, "metrics"),
                 curves=columns(self.history),
                 data=data,
+                files={} if self._directory is None else dict(files or {}),
             )
             self._save()
         if self._directory is not None and self.is_main:

@@ -267,7 +267,9 @@ def play(
         made = generate(generator, config, run.device)
         if directory is not None and run.is_main and made.ndim == 4:
             save_row(made[:ROW], Path(directory) / f"{config.name}.png")
-        return run.finish(judge_made(made, task, game, run.history), name=config.name, data=task.source)
+        files = {"samples": f"{config.name}.png"} if made.ndim == 4 else {}
+        metrics = judge_made(made, task, game, run.history)
+        return run.finish(metrics, name=config.name, data=task.source, files=files)
 
 
 # ---------------------------------------------------------------- what is generated, by what, from what

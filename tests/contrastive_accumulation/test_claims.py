@@ -107,8 +107,3 @@ def test_summaries_order_methods_and_say_what_is_not_recorded():
     positions = [shown.index(name) for name in ("full", "exact, 16", "naive, 64", "naive, 16", "naive, 4")]
     assert positions == sorted(positions)
     assert "--preset gpu" in str(claims.summary(RECORDS, "gpu"))
-
-
-def test_records_are_clean_and_of_known_studies():
-    assert RECORDS
-    assert not any(record.dirty for record in RECORDS)

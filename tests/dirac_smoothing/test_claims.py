@@ -88,7 +88,3 @@ def test_studies_and_what_is_missing(records):
     assert "No gpu run is recorded yet" in claims.summary([], "gpu", ("accuracy",)).to_text()
     with pytest.raises(ValueError, match="expected 2 seeds"):
         claims.spreads([], "cpu", "accuracy")
-
-
-def test_records_come_from_clean_commits(records):
-    assert not any(record.dirty for record in records)

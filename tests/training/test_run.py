@@ -21,6 +21,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from pair import one_step
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.summary.writer.record_writer import RecordWriter
 from torch import nn
 from toy import Config, net, train
 
@@ -177,9 +178,15 @@ def test_tensorboard_has_each_step_once_after_a_resume(tmp_path):
     assert [event.step for event in events.Scalars("loss")] == list(range(60))
 
 
-def test_a_checkpoint_counts_no_step_that_tensorboard_lacks(tmp_path):
-    """A power cut after the checkpoint of step 7, and before anything else is written."""
-    steps = []
+def test_a_checkpoint_counts_no_step_that_tensorboard_lacks(tmp_path, monkeypatch):
+    """A power cut right after the checkpoint of step 7, where the disk is slow: events are written by another thread."""
+    steps, write = [], RecordWriter.write
+
+    def slowly(self, event):
+        time.sleep(0.05)
+        write(self, event)
+
+    monkeypatch.setattr(RecordWriter, "write", slowly)
 
     def look(step):
         if step == 7:
@@ -459,3 +466,15 @@ def test_the_record_says_what_ran(tmp_path):
     assert len(record.curve("loss")[0]) == 60
     assert (tmp_path / "record.json").is_file()
     assert record.provenance().endswith("seed 3")
+
+
+def test_a_record_names_the_files_that_its_directory_holds(tmp_path):
+    def measure(directory):
+        with Run("toy", Config(), directory, progress=False) as run:
+            run.prepare()
+            for _ in run.steps(1):
+                pass
+            return run.finish({}, files={"row": "seed0.png"})
+
+    assert measure(tmp_path).files == {"row": "seed0.png"}
+    assert measure(None).files == {}

@@ -95,7 +95,9 @@ def test_a_wrong_distribution_is_noticed(monkeypatch):
 
 
 def record(name: str, **metrics: float) -> Record:
-    configs = {each.name: each for preset in ("cpu", "collapse", "circle", "mnist") for each in variants(preset)}
+    configs = {
+        each.name: each for preset in ("cpu", "collapse", "circle", "mnist") for each in variants(preset)
+    }
     config = configs[name + "-seed0"]
     return made_up(config.name, dataclasses.asdict(config), metrics, lesson="vmf_vae")
 
@@ -161,4 +163,3 @@ def test_the_recorded_runs_are_those_of_the_studies():
         known = {dataclasses.replace(each, seed=s).name for each in variants(study_name) for s in range(3)}
         assert {record.name for record in records if record.config["study"] == study_name} <= known
     assert all(record.config["study"] in PRESETS for record in records)
-    assert not any(record.dirty for record in records)
