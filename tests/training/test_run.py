@@ -179,7 +179,7 @@ def test_tensorboard_has_each_step_once_after_a_resume(tmp_path):
 
 
 def test_a_checkpoint_counts_no_step_that_tensorboard_lacks(tmp_path, monkeypatch):
-    """A power cut right after the checkpoint of step 7, where the disk is slow: events are written by another thread."""
+    """A power cut after the checkpoint of step 7, where the disk is slow: events are written by another thread."""
     steps, write = [], RecordWriter.write
 
     def slowly(self, event):
