@@ -62,6 +62,19 @@ def test_widget_views_are_dropped_their_text_stays():
     assert only_cell(code(output)).outputs[0].data == {"text/plain": "a slider"}
 
 
+def test_the_commit_that_ran_is_dropped_and_columns_stay():
+    text = "sjedu                                  Python\n0.1.0, this clone, commit fb89f89, changed  3.11\n"
+    data = {
+        "text/plain": text,
+        "text/markdown": "| 0.1.0, commit fb89f89 |",
+        "image/svg+xml": ", commit fb89f89",
+    }
+    kept = only_cell(code(new_output("execute_result", data=data))).outputs[0].data
+    assert kept["text/plain"] == text.replace(", commit fb89f89, changed", ", commit …               ")
+    assert kept["text/markdown"] == "| 0.1.0, commit …       |"
+    assert kept["image/svg+xml"] == ", commit fb89f89"
+
+
 def test_stream_pieces_are_joined():
     pieces = [("stdout", "a"), ("stdout", "b\n"), ("stderr", "c"), ("stdout", "d")]
     outputs = [new_output("stream", name=name, text=text) for name, text in pieces]
