@@ -24,7 +24,7 @@ _METADATA = {
 _CELL_METADATA = {"tags", "sjedu", "jupyter"}
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 #: The commit that ran, as the setup cell shows it: another one each time.
-_COMMIT = re.compile(r", commit [0-9a-f]{7,40}(, changed)?")
+_COMMIT = re.compile(r"(?<=this clone), commit [0-9a-f]{7,40}(, changed)?")
 #: The text that stands for a progress bar: its first frame, which says nothing once the run is over.
 _BAR = re.compile(r"\d+%\|.*\d+/\d+ \[")
 
