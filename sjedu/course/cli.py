@@ -14,7 +14,6 @@ from sjedu.course.environment import doctor
 from sjedu.course.lessons import LESSONS
 from sjedu.course.train_command import UsageError
 from sjedu.figures.tables import Table
-from sjedu.training import NonFiniteLoss
 
 USAGE = """\
 usage: python -m sjedu COMMAND
@@ -55,14 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
-    except NonFiniteLoss as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, ArithmeticError) as error:
         if not _is_refusal(error):
             raise
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return (
+            1 if isinstance(error, ArithmeticError) else 2
+        )  # a loss that is not finite is nobody's typing error
     return status
 
 

@@ -20,7 +20,6 @@ import tyro
 from sjedu.checks import field_hints, kind
 from sjedu.course.lessons import ROOMS
 from sjedu.figures.tables import Table
-from sjedu.training import Interrupted
 
 #: Rooms that lessons stand on and that train something too.
 FOUNDATIONS = ("roformer",)
@@ -45,10 +44,11 @@ def main(rest: Sequence[str]) -> int:
     directory = options.resume or options.directory or f"runs/{room}/{options.preset}-{now:%Y%m%d-%H%M%S}"
     try:
         record = experiment.train(config, directory, resume=options.resume is not None)
-    except Interrupted as stop:
+    except KeyboardInterrupt as stop:  # `sjedu.training.Interrupted` says more
+        place, saved = getattr(stop, "place", "stopped"), getattr(stop, "saved", None)
         again = shlex.join([room, "--preset", options.preset, *words, "--resume", directory])
-        advice = "nothing is saved yet" if stop.saved is None else f"to go on: python -m sjedu train {again}"
-        print(f"{stop.place}; {advice}", file=sys.stderr)
+        advice = "nothing is saved yet" if saved is None else f"to go on: python -m sjedu train {again}"
+        print(f"{place}; {advice}", file=sys.stderr)
         return 130
     if os.environ.get("RANK", "0") == "0":  # under accelerate launch every process comes here
         print(Table(["metric", "value"], [[name, _value(value)] for name, value in record.metrics.items()]))
