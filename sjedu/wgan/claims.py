@@ -14,7 +14,7 @@ import numpy as np
 from sjedu.records import Record, Spread, lead
 from sjedu.records.comparison import Comparison
 from sjedu.records.old_claims import Claim, Verdict
-from sjedu.wgan import studies, theory
+from sjedu.wgan import batch_distance, pixel_distance, theory
 
 Measured: TypeAlias = dict[str, Any]
 Values: TypeAlias = Mapping[str, Any]
@@ -459,8 +459,9 @@ def control(records: Sequence[Record]) -> Measured:
         + "; ".join(f"{pair.replace('_', ' ')} {value:.2f}" for pair, value in found.items()),
         "why": "With f = 0 the estimate is the mean distance to the nearest real point. In high dimension the nearest"
         f" point is hardly nearer than the one that transport assigns: for two samples of N(0, I) f = 0 says"
-        f" {studies.nearest_share(800, 1):.2f} of the distance in one dimension, {studies.nearest_share(800, 64):.2f}"
-        " in 64. (The ring is an exception: it lies around N(0, I), and most points are assigned to the nearest mode.)",
+        f" {batch_distance.nearest_share(800, 1):.2f} of the distance in one dimension,"
+        f" {batch_distance.nearest_share(800, 64):.2f} in 64. (The ring is an exception: it lies around"
+        " N(0, I), and most points are assigned to the nearest mode.)",
         "zero": {pair: found[pair] for pair in DIGITS},
     }
 
@@ -470,8 +471,8 @@ def control(records: Sequence[Record]) -> Measured:
 
 def batches(records: Sequence[Record], n: int = 64, repeats: int = 20) -> Measured:
     """Measure C4; the records are asked for larger pictures, which the rule does not read."""
-    found = studies.tournament(n, repeats)
-    small = studies.win_rate(studies.tournament(8, 50))
+    found = batch_distance.tournament(n, repeats)
+    small = batch_distance.win_rate(batch_distance.tournament(8, 50))
     larger = {
         record.config["dataset"]: record.metrics[str(n)]["wins"]
         for record in records
@@ -489,10 +490,10 @@ def batches(records: Sequence[Record], n: int = 64, repeats: int = 20) -> Measur
 
 def pixels(count: int = 300) -> Measured:
     """Measure C5."""
-    found = studies.pixel_distances(count)
+    found = pixel_distance.pixel_distances(count)
     shift = found["shift by 2"]
     stranger = float((shift > found["nearest of another class"]).mean())
-    fewer = float((shift > studies.nearest_stranger(count, count)[1]).mean())
+    fewer = float((shift > pixel_distance.nearest_stranger(count, count)[1]).mean())
     blur = float((shift > found["blur, σ = 2"]).mean())
     return {
         "text": f"a shift by 2 is farther than another class for {stranger:.0%}, than a blur of σ = 2 for {blur:.0%}",

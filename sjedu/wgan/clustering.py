@@ -26,10 +26,6 @@ def geometric_median(x: Array, weights: Array | None = None) -> Float64[np.ndarr
     Args:
         x: (n, dim).
         weights: of the points, (n,); equal by default.
-
-    Raises:
-        TypeError: if an argument is not real numbers.
-        ValueError: if points are not 2-D, are none or are not finite, or weights do not fit.
     """
     points = as_points("x", x)
     given = as_weights("weights", weights, len(points))
@@ -58,8 +54,7 @@ def k_means(x: Array, k: int, seed: int = 0) -> Float64[np.ndarray, "k dim"]:
         seed: of the starts.
 
     Raises:
-        TypeError: if x is not real numbers, or k no whole number.
-        ValueError: if points are not 2-D, are none or are not finite, or k is not in 1 … n.
+        ValueError: if k is not in 1 … n.
     """
     from sklearn.cluster import KMeans
 
@@ -100,13 +95,12 @@ def clustering_cost(x: Array, centres: Array) -> float:
     """Return the mean distance of the points to their nearest centres: ``W₁`` to the centres with free weights.
 
     Raises:
-        TypeError: if an argument is not real numbers.
-        ValueError: if one is not 2-D, empty or not finite, or if the dimensions differ.
+        ValueError: if the dimensions differ.
     """
     points, nearest = as_points("x", x), as_points("centres", centres)
     if points.shape[1] != nearest.shape[1]:
         raise ValueError(
-            f"x and centres: got points of {points.shape[1]} and {nearest.shape[1]} coordinates; expected as many"
+            f"x and centres: got points of {points.shape[1]} and {nearest.shape[1]} coordinates; expected the same"
         )
     return float(cdist(points, nearest).min(axis=1).mean())
 
@@ -135,4 +129,4 @@ def _weiszfeld_step(points: np.ndarray, w: np.ndarray, centre: np.ndarray) -> np
 def _check_clusters(k: int, points: int) -> None:
     check_count("k", k)
     if k > points:
-        raise ValueError(f"k: got {k}; expected 1 … {points}, the number of points")
+        raise ValueError(f"k: got {k}; expected at most {points}, the number of points")

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import torch
 from jaxtyping import Float
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrizations import spectral_norm
 
-from sjedu.checks import check_count, check_not_negative, check_positive
+from sjedu.checks import check_choice, check_count, check_not_negative, check_positive
 from sjedu.wgan.transport import Number
 
 Critic: TypeAlias = Callable[[Tensor], Tensor]
@@ -57,9 +57,8 @@ class WeightClipping(Constraint):
     A layer with m inputs and n outputs then stretches by ``bound √(mn)`` at most, and a network by the product: the
     estimate is a multiple of the distance with an unknown factor.
 
-    Raises:
-        TypeError: if the bound is no number.
-        ValueError: if it is not positive.
+    Attributes:
+        bound: > 0.
     """
 
     bound: Number = 0.01
@@ -82,9 +81,8 @@ class SpectralNormalisation(Constraint):
     is taken as the matrix (outputs, inputs · kernel), as in Miyato et al.: for the convolution itself that bounds the
     stretch by the root of the kernel's size, not by 1.
 
-    Raises:
-        TypeError: if iterations is no whole number.
-        ValueError: if there is not at least one iteration.
+    Attributes:
+        iterations: of each, at least 1.
     """
 
     iterations: int = 1
@@ -122,10 +120,6 @@ class GradientPenalty(Constraint):
         centre: the slope that costs nothing, ≥ 0.
         one_sided: let smaller slopes cost nothing either.
         where: at which points.
-
-    Raises:
-        TypeError: if weight or centre is no number.
-        ValueError: if weight or centre is negative or not finite, or there is no such place.
     """
 
     weight: Number = 10.0
@@ -136,19 +130,17 @@ class GradientPenalty(Constraint):
     def __post_init__(self) -> None:
         check_not_negative("weight", self.weight)
         check_not_negative("centre", self.centre)
-        if self.where not in ("between", "real", "fake"):
-            raise ValueError(f"where: got {self.where!r}; expected 'between', 'real' or 'fake'")
+        check_choice("where", self.where, get_args(Where))
 
     def penalty(self, critic: Critic, real: Tensor, fake: Tensor) -> Float[Tensor, ""]:
         """Return the penalty at points of this batch.
 
         Raises:
-            ValueError: if real and fake differ in shape, are none, or the critic has batch normalisation or does not
-                give one number a sample.
+            ValueError: if real and fake differ in shape or are empty, or the critic has batch normalisation.
         """
         if isinstance(critic, nn.Module) and any(isinstance(m, _BatchNorm) for m in critic.modules()):
             raise ValueError(
-                "critic: has batch normalisation, under which a sample has no gradient of its own"
+                "critic: got batch normalisation, under which a sample has no gradient of its own; expected none"
             )
         slopes = gradient_norms(critic, self._points(real, fake), create_graph=True)
         excess = slopes - self.centre
@@ -159,8 +151,8 @@ class GradientPenalty(Constraint):
     def _points(self, real: Tensor, fake: Tensor) -> Tensor:
         if real.shape != fake.shape or not len(real):
             raise ValueError(
-                f"real and fake: got the shapes {tuple(real.shape)} and {tuple(fake.shape)}; expected the same, and a"
-                " sample at least"
+                f"real and fake: got the shapes {tuple(real.shape)} and {tuple(fake.shape)}; expected the same,"
+                " with at least one sample"
             )
         real, fake = real.detach(), fake.detach()
         if self.where != "between":
@@ -178,8 +170,8 @@ def critic_values(critic: Critic, samples: Float[Tensor, "batch ..."]) -> Float[
     values = critic(samples)
     if values.shape[:1] != samples.shape[:1] or values.numel() != len(samples):
         raise ValueError(
-            f"critic: got values of the shape {tuple(values.shape)} for {len(samples)} samples; expected one number a"
-            " sample"
+            f"critic: got values of the shape {tuple(values.shape)} for {len(samples)} samples; expected one number"
+            " each"
         )
     return values.flatten()
 
@@ -198,12 +190,12 @@ def gradient_norms(
         create_graph: make the result differentiable in the critic's parameters.
 
     Raises:
-        ValueError: if there is no point, if a point has no axis, or the critic does not give one number a point.
+        ValueError: if there is no point, or a point has no axis.
     """
     if points.ndim < 2 or not len(points):
         raise ValueError(
-            f"points: got the shape {tuple(points.shape)}; expected (points, ...) with a point at least, and an axis"
-            " for its coordinates"
+            f"points: got the shape {tuple(points.shape)}; expected (points, ...) with at least one point, and an"
+            " axis for its coordinates"
         )
     points = points.detach().requires_grad_()
     with torch.enable_grad():
@@ -216,10 +208,7 @@ def gradient_norms(
 
 
 def empirical_lipschitz(critic: Critic, points: Float[Tensor, "batch ..."]) -> float:
-    """Return the largest slope found at the points: a lower bound of the critic's Lipschitz constant.
-
-    Arguments and errors as `gradient_norms`.
-    """
+    """Return the largest of the `gradient_norms` at the points: a lower bound of the critic's Lipschitz constant."""
     return float(gradient_norms(critic, points).max())
 
 
@@ -231,13 +220,12 @@ def share_at_bound(critic: nn.Module, bound: Number) -> float:
     its slope, but one that the box around its weights has made.
 
     Raises:
-        TypeError: if the bound is no number.
-        ValueError: if the bound is not positive, or the critic has no parameters.
+        ValueError: if the critic has no parameters.
     """
     check_positive("bound", bound)
     weights = [parameter.flatten() for parameter in critic.parameters()]
     if not weights:
-        raise ValueError("critic: has no parameters; expected one at least")
+        raise ValueError("critic: got one without parameters; expected at least one")
     return float((torch.cat(weights).abs() >= bound).double().mean())
 
 
@@ -260,14 +248,31 @@ def make_constraint(name: str, strength: Number | None = None) -> Constraint:
     """Return the constraint of that name.
 
     Args:
-        name: "none", "clip", "spectral", "gp", "lp", "zero_gp" or "r1".
+        name: "none", "clip", "spectral", "gp", "lp", "zero_gp" or "r1"; the strength may be spelt with it, "gp:10".
         strength: the bound of "clip", the weight of a penalty; by default as in `STRENGTHS`.
 
     Raises:
-        ValueError: if there is no such constraint, if it takes no strength, or the strength is out of range.
+        ValueError: if there is no such constraint, if it takes no strength, or if it gets two.
     """
-    if name not in CONSTRAINTS:
-        raise ValueError(f"name: got {name!r}; expected one of {', '.join(CONSTRAINTS)}")
-    if strength is not None and name not in STRENGTHS:
-        raise ValueError(f"strength: got {strength}; the constraint {name!r} takes none")
-    return CONSTRAINTS[name](STRENGTHS.get(name, 0.0) if strength is None else strength)
+    kind, spelt = split_strength(name)
+    check_choice("name", kind, tuple(CONSTRAINTS))
+    if spelt is not None:
+        if strength is not None:
+            raise ValueError(f"strength: got {strength} beside {name!r}; expected one of the two")
+        strength = spelt
+    if strength is not None and kind not in STRENGTHS:
+        raise ValueError(f"strength: got {strength}; expected none for {kind!r}")
+    return CONSTRAINTS[kind](STRENGTHS.get(kind, 0.0) if strength is None else strength)
+
+
+def split_strength(spelling: str, argument: str = "name") -> tuple[str, float | None]:
+    """Split "gp:10" into a name and its strength, None where there is no colon: the one place where this is read.
+
+    Raises:
+        ValueError: if what follows the colon is not a number; begins with the argument's name.
+    """
+    name, colon, strength = spelling.partition(":")
+    try:
+        return name, float(strength) if colon else None
+    except ValueError:
+        raise ValueError(f"{argument}: got {spelling!r}; expected a number after the colon") from None

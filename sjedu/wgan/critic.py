@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sjedu.checks import check_count
+from sjedu.checks import check_choice, check_count
 
 #: How often a map of 4x4 cells doubles to become a picture of this side; 28 is framed to, or cut from, 32.
 _DOUBLINGS = {28: 3, 32: 3, 64: 4}
@@ -49,7 +49,7 @@ def mlp_critic(dim: int, hidden: Sequence[int] = (128, 128), slope: float = 0.2)
         slope: of the leaky ReLU between layers for negative numbers; 0 … 1, so that it stretches nothing.
 
     Raises:
-        ValueError: if a width is not positive or the slope is not in 0 … 1.
+        ValueError: if the slope is not in 0 … 1.
     """
     if not 0 <= slope <= 1:
         raise ValueError(f"slope: got {slope}; expected a number from 0 to 1")
@@ -68,9 +68,6 @@ def mlp_generator(latent: int, hidden: Sequence[int], dim: int, *, squash: bool 
         hidden: widths of the hidden layers.
         dim: of a sample.
         squash: end with a sigmoid, for pixels in [0, 1].
-
-    Raises:
-        ValueError: if a width is not positive.
     """
     _check_sizes(latent=latent, dim=dim, **{f"hidden[{i}]": width for i, width in enumerate(hidden)})
     layers: list[nn.Module] = []
@@ -90,9 +87,6 @@ def dcgan_critic(channels: int, side: int, width: int = 64) -> nn.Module:
         channels: of a picture.
         side: 28, 32 or 64 pixels; 28 is framed with black to 32.
         width: channels after the first convolution; doubled with each halving.
-
-    Raises:
-        ValueError: if a size is not positive or the side is another.
     """
     doublings = _doublings(channels, side, width)
     layers: list[nn.Module] = [Frame(side)]
@@ -110,9 +104,6 @@ def dcgan_generator(latent: int, channels: int, side: int, width: int = 64) -> n
         channels: of a picture.
         side: 28, 32 or 64 pixels; 28 is cut from 32.
         width: channels before the last convolution; doubled with each halving towards the input.
-
-    Raises:
-        ValueError: if a size is not positive or the side is another.
     """
     doublings = _doublings(channels, side, width, latent=latent)
     widths = [width * 2**i for i in reversed(range(doublings))]
@@ -136,7 +127,7 @@ def dcgan_generator(latent: int, channels: int, side: int, width: int = 64) -> n
 
 
 def resnet_critic(channels: int, side: int, width: int = 128) -> nn.Module:
-    """Return a residual critic of square pictures, without normalisation; sizes and errors as `dcgan_critic`.
+    """Return a residual critic of square pictures, without normalisation; sizes as for `dcgan_critic`.
 
     Blocks halve the side down to 8 and two more keep it; the value is a linear function of the mean over all places.
     All layers have ``width`` channels. Adding a branch to its shortcut adds their Lipschitz constants, so spectral
@@ -160,7 +151,7 @@ def resnet_critic(channels: int, side: int, width: int = 128) -> nn.Module:
 
 
 def resnet_generator(latent: int, channels: int, side: int, width: int = 128) -> nn.Module:
-    """Return a residual generator of square pictures in [0, 1]; sizes and errors as `dcgan_generator`."""
+    """Return a residual generator of square pictures in [0, 1]; sizes as for `dcgan_generator`."""
     doublings = _doublings(channels, side, width, latent=latent)
     blocks = [ResidualBlock(width, width, "up", normalise=True) for _ in range(doublings)]
     return nn.Sequential(
@@ -223,14 +214,10 @@ class Frame(nn.Module):
         self.side = side
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the picture, framed if need be.
-
-        Raises:
-            ValueError: if the picture's side is not the critic's.
-        """
+        """Return the picture, framed if need be; a ValueError says so if its side is not the critic's."""
         if x.shape[-2:] != (self.side, self.side):
             raise ValueError(
-                f"x: got pictures of {tuple(x.shape[-2:])} pixels; this critic takes {self.side}x{self.side}"
+                f"x: got pictures of {tuple(x.shape[-2:])} pixels; expected {self.side}x{self.side} for this critic"
             )
         return F.pad(x, (2, 2, 2, 2)) if self.side == 28 else x
 
@@ -249,8 +236,7 @@ class Cut(nn.Module):
 
 def _doublings(channels: int, side: int, width: int, **others: int) -> int:
     _check_sizes(channels=channels, width=width, **others)
-    if side not in _DOUBLINGS:
-        raise ValueError(f"side: got {side}; expected one of {', '.join(map(str, _DOUBLINGS))} pixels")
+    check_choice("side", side, tuple(_DOUBLINGS))
     return _DOUBLINGS[side]
 
 

@@ -24,7 +24,14 @@ from sjedu.checks import NonNegativeFloat, PositiveFloat, PositiveInt, check_cho
 from sjedu.data import load_images
 from sjedu.records import Record
 from sjedu.training import Run, Seed, batch_indices
-from sjedu.wgan.constraints import Constraint, WeightClipping, make_constraint, share_at_bound
+from sjedu.wgan.constraints import (
+    STRENGTHS,
+    Constraint,
+    WeightClipping,
+    make_constraint,
+    share_at_bound,
+    split_strength,
+)
 from sjedu.wgan.critic import mlp_critic
 from sjedu.wgan.losses import Loss, make_loss
 from sjedu.wgan.transport import c_transform, pairwise_distances, soft_c_transform, wasserstein_1
@@ -114,15 +121,13 @@ def parse_critic(name: str) -> tuple[str, float | None]:
     Raises:
         ValueError: if the kind is unknown, or its strength is missing, superfluous or not a number.
     """
-    kind, colon, strength = name.partition(":")
+    kind, strength = split_strength(name, "critics")
     check_choice("critics", kind, tuple(KINDS))
-    bare = kind in ("spectral", "c_transform")
-    if bare == bool(colon):
+    objective, constraint = KINDS[kind]
+    bare = constraint not in STRENGTHS and objective != "soft_c_transform"
+    if bare != (strength is None):
         raise ValueError(f"critics: got {name!r}; expected {kind if bare else f'{kind}:strength'}")
-    try:
-        return kind, None if bare else float(strength)
-    except ValueError:
-        raise ValueError(f"critics: got {name!r}; expected a number after the colon") from None
+    return kind, strength
 
 
 @dataclass(frozen=True, eq=False)
@@ -293,7 +298,8 @@ def estimate(
         }
         if drawn.tiles:
             metrics["landscapes"] = drawn.save(directory, config.name)
-        return run.finish(metrics, name=config.name, data=sample.source)
+        files = {"landscapes": f"{config.name}.png"} if drawn.tiles else {}
+        return run.finish(metrics, name=config.name, data=sample.source, files=files)
 
 
 def _noted(steps: int) -> set[int]:
@@ -417,7 +423,7 @@ def load_landscapes(
     record: Record, open_picture: Callable[[str], Image.Image]
 ) -> Float[np.ndarray, "times critics side side"]:
     """Read back what `Landscapes.save` wrote; ``open_picture`` opens a file of the folder by its name."""
-    sheet = np.asarray(open_picture(f"{record.name}.png"), dtype=np.float64) / 65535
+    sheet = np.asarray(open_picture(record.files["landscapes"]), dtype=np.float64) / 65535
     low, high = (np.array(record.metrics["landscapes"][key]) for key in ("low", "high"))
     tiles = sheet.reshape(len(low), SIDE, -1, SIDE).transpose(0, 2, 1, 3)
     heights: np.ndarray = low[..., None, None] + (high - low)[..., None, None] * tiles

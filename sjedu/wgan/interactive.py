@@ -23,7 +23,7 @@ from PIL import Image
 from sjedu.figures.old_widgets import Labels, Scene, choice, explore, slider, still
 from sjedu.figures.style import COLORS, DIVERGING, Real, figure, mosaic
 from sjedu.records import Record, load_records
-from sjedu.wgan import estimation, studies
+from sjedu.wgan import batch_distance, estimation, pixel_distance
 from sjedu.wgan.theory import expected_batch_distance
 from sjedu.wgan.transport import wasserstein_1
 
@@ -251,9 +251,9 @@ def batch_tournament_scene() -> Scene:
 
     def update(n: int, candidate: str, draw: int) -> str:
         rng = np.random.default_rng((draw, n))
-        test = studies.digits("test")
+        test = batch_distance.digits("test")
         batch = test[rng.choice(len(test), n, replace=False)]
-        rivals = studies.candidates(n, rng)
+        rivals = batch_distance.candidates(n, rng)
         found = {name: wasserstein_1(batch, rivals[name]).value for name in names}
         batch_image.set_data(_montage(batch))
         other_image.set_data(_montage(rivals[candidate]))
@@ -366,8 +366,8 @@ def pixel_metric_figure() -> tuple[Figure, str]:
 
 def pixel_metric_scene() -> Scene:
     """Draw the state (picture, shift, blur) of `pixel_metric`."""
-    drawn = studies.canvases()
-    strangers, distances = studies.nearest_stranger()
+    drawn = pixel_distance.canvases()
+    strangers, distances = pixel_distance.nearest_stranger()
     fig, axes = mosaic("ABCD", 8.6, 2.9, width_ratios=(1, 1, 1, 1.3))
     titles = ("a digit", "shifted and blurred", "nearest of another class")
     images = [_canvas_axes(axes[key], title) for key, title in zip("ABC", titles, strict=True)]
@@ -378,7 +378,7 @@ def pixel_metric_scene() -> Scene:
 
     def update(picture: int, shift: int, blur: Real) -> str:
         original = drawn.pictures[picture]
-        altered = studies.blurred(studies.shifted(original, shift), float(blur))
+        altered = pixel_distance.blurred(pixel_distance.shifted(original, shift), float(blur))
         stranger = int(strangers[picture])
         for image, pixels in zip(images, (original, altered, drawn.pictures[stranger]), strict=True):
             image.set_data(pixels)
@@ -400,7 +400,7 @@ def _canvas_axes(ax: Axes, title: str) -> Any:
     ax.set(xticks=[], yticks=[])
     ax.set_title(title, fontsize=10)
     ax.spines[:].set_visible(False)
-    return ax.imshow(np.zeros((studies.CANVAS, studies.CANVAS)), cmap="gray", vmin=0, vmax=1)
+    return ax.imshow(np.zeros((pixel_distance.CANVAS, pixel_distance.CANVAS)), cmap="gray", vmin=0, vmax=1)
 
 
 # ---------------------------------------------------------------- what they share
@@ -412,12 +412,8 @@ def sample_row(record: Record, folder: str | Path | None = None) -> Float64[np.n
     Args:
         record: of the run.
         folder: where the run left its files; None: among the recorded ones.
-
-    Raises:
-        FileNotFoundError: if there is no such row.
     """
-    place = resources.files("sjedu.wgan") / "recorded" if folder is None else Path(folder)
-    with (place / f"{record.name}.png").open("rb") as file:
+    with record.file("samples", folder).open("rb") as file:
         return np.asarray(Image.open(file), dtype=np.float64) / 255
 
 

@@ -31,7 +31,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from sjedu.checks import check_positive
+from sjedu.checks import check_choice, check_positive
 from sjedu.wgan.constraints import Critic, critic_values
 from sjedu.wgan.transport import (
     Number,
@@ -120,9 +120,8 @@ class SoftCTransform(CTransform):
 
     Its best value is ``min ⟨d, γ⟩ + ε KL(γ ‖ P ⊗ Q) ≥ W₁`` of the batch.
 
-    Raises:
-        TypeError: if ε is no number.
-        ValueError: if ε is not positive.
+    Attributes:
+        epsilon: ε > 0, in units of the distance.
     """
 
     divergence: ClassVar[str] = "OT"
@@ -214,23 +213,18 @@ def make_loss(name: str, epsilon: Number | None = None) -> Loss:
         epsilon: of "soft_c_transform", and of no other; 0.1 by default.
 
     Raises:
-        ValueError: if there is no such loss, if it takes no ε, or ε is not a positive number.
+        ValueError: if there is no such loss, or it takes no ε.
     """
-    if name not in LOSSES:
-        raise ValueError(f"name: got {name!r}; expected one of {', '.join(LOSSES)}")
+    check_choice("name", name, tuple(LOSSES))
     if epsilon is None:
         return LOSSES[name]()
     if name != "soft_c_transform":
-        raise ValueError(f"epsilon: got {epsilon}; only 'soft_c_transform' takes it, not {name!r}")
+        raise ValueError(f"epsilon: got {epsilon}; expected None for {name!r}")
     return SoftCTransform(epsilon)
 
 
 def _values(critic: Critic, samples: Tensor) -> Tensor:
-    """Return the critic's values, in float32 at least: a mean of bfloat16 is right to two digits.
-
-    Raises:
-        ValueError: if the critic does not give one number a sample.
-    """
+    """Return the critic's values, in float32 at least: a mean of bfloat16 is right to two digits."""
     return widened(critic_values(critic, samples))
 
 
@@ -244,5 +238,5 @@ def _check_batches(real: Tensor, fake: Tensor) -> None:
     if real.shape[1:] != fake.shape[1:] or not (real.ndim and len(real) and len(fake)):
         raise ValueError(
             f"real and fake: got the shapes {tuple(real.shape)} and {tuple(fake.shape)}; expected samples of one shape,"
-            " and one at least"
+            " at least one of each"
         )

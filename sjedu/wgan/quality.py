@@ -1,4 +1,4 @@
-"""How good generated samples are: in a classifier's features, and in pixels.
+"""How good generated samples are: in a classifier's features, and in pixels; two judges put the numbers together.
 
 In features: the Fréchet distance (`sjedu.measures`), precision and recall (Kynkäänniemi et al., arXiv 1904.06991). The
 classifier is trained here, on a named data set, and is not the Inception network: numbers of different classifiers do
@@ -9,6 +9,7 @@ bright, and the distance to the data or to the centres of a clustering.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,14 @@ from torch import Tensor, nn
 from sjedu.checks import check_count
 from sjedu.data import Images, load_images
 from sjedu.data.images import ImageSet
-from sjedu.wgan.transport import Array, as_points
+from sjedu.measures.frechet import frechet_distance
+from sjedu.wgan.batch_distance import MOST
+from sjedu.wgan.clustering import k_means
+from sjedu.wgan.transport import Array, as_points, wasserstein_1
 
 #: How far beyond 0 and 1 a mean of pixels may lie.
 _ROUNDING = 1e-6
+CENTRES = 64  # of k-means, as many as a batch has pictures
 
 # ---------------------------------------------------------------- the classifier whose features are compared
 
@@ -59,9 +64,9 @@ class Classifier:
             ValueError: if the pictures have not the classifier's shape.
         """
         if pictures[:1].numel() != np.prod(self.shape):
-            wanted = ", ".join(map(str, self.shape))
+            shape = ", ".join(map(str, self.shape))
             raise ValueError(
-                f"pictures: got the shape {tuple(pictures.shape)}; expected (pictures, {wanted}), or the same flattened"
+                f"pictures: got the shape {tuple(pictures.shape)}; expected (pictures, {shape}), or the same flattened"
             )
         weight = next(self.body.parameters())
         parts = torch.split(pictures.reshape(-1, *self.shape), chunk)
@@ -101,7 +106,7 @@ def train_classifier(
     """
     train, test = (load_images(name, split, folder=folder) for split in ("train", "test"))
     if len(train.classes) < 2:
-        raise ValueError(f"name: {name!r} has no labels to train a classifier on")
+        raise ValueError(f"name: got {name!r}, which has no labels; expected a data set with classes")
     grey = train.images.shape[1] == 1
     count = (60 if name == "digits" else 2 if grey else 10) if epochs is None else epochs
     check_count("epochs", count)
@@ -194,7 +199,7 @@ def mid_grey(pictures: Array, low: float = 0.2, high: float = 0.8) -> float:
         raise ValueError(f"low and high: got {low} and {high}; expected 0 ≤ low < high ≤ 1")
     pixels = np.asarray(pictures.detach().cpu() if isinstance(pictures, Tensor) else pictures)
     if not pixels.size:
-        raise ValueError(f"pictures: got the shape {pixels.shape}; expected a pixel at least")
+        raise ValueError(f"pictures: got the shape {pixels.shape}; expected at least one pixel")
     if not (pixels.min() >= -_ROUNDING and pixels.max() <= 1 + _ROUNDING):  # which NaN is not either
         raise ValueError(f"pictures: got values from {pixels.min()} to {pixels.max()}; expected 0 to 1")
     return float(((pixels > low) & (pixels < high)).mean())
@@ -225,6 +230,117 @@ def _two_samples(
             raise ValueError(f"{name}: got {len(array)} samples; expected at least {least}")
     if arrays[0].shape[1] != arrays[1].shape[1]:
         raise ValueError(
-            f"{first} and {second}: got {arrays[0].shape[1]} and {arrays[1].shape[1]} coordinates; expected as many"
+            f"{first} and {second}: got {arrays[0].shape[1]} and {arrays[1].shape[1]} coordinates; expected the same"
         )
     return arrays
+
+
+# ---------------------------------------------------------------- judges: all of it about one sample
+
+
+@dataclass(frozen=True)
+class RingJudge:
+    """Counts the modes of the ring of eight Gaussians that a sample finds.
+
+    Attributes:
+        radius: of the ring.
+        near: a point that near to a centre, three standard deviations, belongs to it.
+        share: of the sample that has to lie near a mode for it to count as found; a fair one has 1/8 there.
+    """
+
+    radius: float = 2.0
+    near: float = 0.15
+    share: float = 0.01
+
+    def metrics(self, samples: Float[Tensor, "n 2"]) -> dict[str, float | int]:
+        """Return "modes", how many of eight are found, and "near", the share of points that belong to any."""
+        angle = torch.arange(8) * (torch.pi / 4)
+        centres = self.radius * torch.stack([angle.cos(), angle.sin()], dim=-1)
+        close = (samples[:, None] - centres).norm(dim=-1) < self.near
+        shares = close.float().mean(dim=0)
+        return {"modes": int((shares > self.share).sum()), "near": round(float(shares.sum()), 4)}
+
+
+@dataclass(frozen=True)
+class PictureJudge:
+    """Compares pictures with the test pictures of a data set, in a classifier's features and in pixels.
+
+    However many samples are judged, they are held against the first 5000 test pictures and 5000 training pictures.
+
+    Attributes:
+        dataset: its name. Where it has no classes ("celeba"), there is no classifier, and no Fréchet distance,
+            precision or recall, which are measured in one's features.
+        device: where the classifier is trained.
+    """
+
+    dataset: ImageSet
+    device: str = "cpu"
+
+    @cached_property
+    def train(self) -> Images:
+        """The training pictures."""
+        return load_images(self.dataset, "train")
+
+    @cached_property
+    def real(self) -> Tensor:
+        """The test pictures, 5000 at most, values in [0, 1]."""
+        images: Tensor = load_images(self.dataset, "test").images[:MOST] / 255
+        return images
+
+    @cached_property
+    def classifier(self) -> Classifier | None:
+        """Whose features the Fréchet distance, precision and recall are measured in."""
+        if len(self.train.classes) < 2:
+            return None
+        return train_classifier(self.dataset, device=self.device)
+
+    @cached_property
+    def known(self) -> Float[np.ndarray, "pictures pixels"]:
+        """Training pictures, 5000 at most, as points."""
+        chosen = np.random.default_rng(0).permutation(len(self.train))[:MOST]
+        return self.train.images.flatten(1)[np.sort(chosen)].double().numpy() / 255
+
+    @cached_property
+    def centres(self) -> Float[np.ndarray, "centres pixels"]:
+        """The k-means centres of the training pictures."""
+        return np.asarray(k_means(self.known, CENTRES))
+
+    def metrics(self, samples: Tensor) -> dict[str, float]:
+        """Return what is said of the samples.
+
+        "classifier": the share of the test pictures that it names rightly; "frechet": distance from the test pictures
+        in its features; "precision" and "recall" there;
+        "batch W1": mean exact distance in pixels of batches of 64 from test batches; "mid-grey": share of pixels
+        that are neither dark nor bright; "to data", "to centres": mean distance to the nearest training picture
+        and the nearest k-means centre.
+        """
+        flat = samples.flatten(1).double().numpy()
+        measures: dict[str, float] = {}
+        if self.classifier is not None:
+            made, real = (self.classifier.features(pictures) for pictures in (samples, self.real))
+            precision, recall = precision_recall(real, made)
+            measures = {
+                "classifier": self.classifier.accuracy,
+                "frechet": frechet_distance(real, made),
+                "precision": precision,
+                "recall": recall,
+            }
+        measures |= {
+            "batch W1": self._batch_distance(flat),
+            "mid-grey": mid_grey(samples),
+            "to data": distance_to(flat, self.known),
+            "to centres": distance_to(flat, self.centres),
+        }
+        return {name: round(float(value), 4) for name, value in measures.items()}
+
+    def _batch_distance(self, samples: Float[np.ndarray, "n pixels"], size: int = 64) -> float:
+        """The mean distance of batches, drawn without repetition as far as the samples go."""
+        rng, real = np.random.default_rng(0), self.real.flatten(1).double().numpy()
+        distances = []
+        for _ in range(20):
+            batches = (
+                points[rng.choice(len(points), size, replace=len(points) < size)]
+                for points in (real, samples)
+            )
+            distances.append(wasserstein_1(*batches).value)
+        return float(np.mean(distances))

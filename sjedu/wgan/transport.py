@@ -68,10 +68,7 @@ def wasserstein_1(x: Array, y: Array, a: Array | None = None, b: Array | None = 
     Returns:
         The value and a plan (n, m), in float64.
 
-    Raises:
-        TypeError: if points or weights are not real numbers.
-        ValueError: if points are not 2-D, are none, are not finite or differ in dimension, or if weights do not
-            fit, are negative or do not sum to 1.
+    What points and weights must be, `as_points` and `as_weights` say.
     """
     return optimal_plan(_distances(x, y), a, b)
 
@@ -85,9 +82,8 @@ def optimal_plan(cost: Array, a: Array | None = None, b: Array | None = None) ->
         b: weights of the columns; equal by default.
 
     Raises:
-        TypeError: if an argument is not real numbers.
-        ValueError: if the cost is not a matrix of finite numbers, or weights do not fit, are negative or do not
-            sum to 1.
+        TypeError: if the cost is not real numbers.
+        ValueError: if the cost is not a matrix of finite numbers.
         RuntimeError: if the solver gives up.
     """
     C = _matrix("cost", cost)
@@ -110,7 +106,7 @@ def matching(cost: Array) -> Int64[np.ndarray, " n"]:
     """
     C = _matrix("cost", cost)
     if C.shape[0] != C.shape[1]:
-        raise ValueError(f"cost: got the shape {C.shape}; a matching needs as many rows as columns")
+        raise ValueError(f"cost: got the shape {C.shape}; expected as many rows as columns")
     return np.asarray(linear_sum_assignment(C)[1], dtype=np.int64)
 
 
@@ -119,10 +115,6 @@ def transport_loss(x: Tensor, y: Tensor, a: Array | None = None, b: Array | None
 
     By the envelope theorem the optimal plan counts as a constant. The gradient in ``y_j`` is the mean of the
     unit vectors towards it from where its mass comes; between equal points it is 0. Arguments as `wasserstein_1`.
-
-    Raises:
-        TypeError: if x or y is not a floating-point tensor.
-        ValueError: as `wasserstein_1`, or if dtypes or devices differ.
     """
     _check_pair("x", x, "y", y)
     cost, x, y = _distances(x, y), widened(x), widened(y)
@@ -205,10 +197,7 @@ def soft_c_transform(
         epsilon: > 0, in units of the cost.
         a: weights of the rows, (n,); equal by default.
 
-    Raises:
-        TypeError: if an argument is not a floating-point tensor.
-        ValueError: if the shapes do not fit, there are no points, ε is not a positive number, or the weights are
-            negative or do not sum to 1.
+    Arguments are refused as by `c_transform` and `as_weights`.
     """
     _check_transform(cost, f)
     check_positive("epsilon", epsilon)
@@ -231,7 +220,7 @@ def dual_value(f: Tensor, g: Tensor, a: Tensor | None = None, b: Tensor | None =
 
     Raises:
         TypeError: if f or g is not a floating-point tensor.
-        ValueError: if a shape does not fit, or weights are negative or do not sum to 1.
+        ValueError: if f or g is not one number a point.
     """
     return _mean("f", f, "a", a) + _mean("g", g, "b", b)
 
@@ -277,10 +266,6 @@ def mcshane(points: Tensor, values: Tensor, z: Tensor) -> Float[Tensor, " k"]:
         points: (n, dim).
         values: (n,).
         z: (k, dim), where to evaluate.
-
-    Raises:
-        TypeError: if an argument is not a floating-point tensor.
-        ValueError: if shapes, dtypes or devices do not fit.
     """
     _check_pair("points", points, "z", z)
     return c_transform(pairwise_distances(points, z), -widened(values))
@@ -292,11 +277,7 @@ def mcshane(points: Tensor, values: Tensor, z: Tensor) -> Float[Tensor, " k"]:
 def _network_simplex(
     C: np.ndarray, a: np.ndarray | None, b: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return POT's plan and its potential of the rows.
-
-    Raises:
-        RuntimeError: if it stopped before the optimum.
-    """
+    """Return POT's plan and its potential of the rows."""
     import ot
 
     # The solver takes gains below 1e-15 for rounding, so that costs of 1e-12 already would end 3 % from the optimum.
@@ -309,7 +290,9 @@ def _network_simplex(
         warnings.simplefilter("ignore")  # what it warns of is in the log, and raises below
         plan, log = ot.emd(left, right, C / unit, numItermax=_MOST_PIVOTS, log=True)
     if log["warning"] is not None:
-        raise RuntimeError(f"the transport between {C.shape[0]} and {C.shape[1]} points: {log['warning']}")
+        raise RuntimeError(
+            f"cost: got {C.shape[0]} x {C.shape[1]} numbers; the solver gave up: {log['warning']}"
+        )
     return np.asarray(plan, dtype=np.float64), unit * np.asarray(log["u"], dtype=np.float64)
 
 
@@ -330,11 +313,10 @@ def _matrix(name: str, value: Array) -> np.ndarray:
     array = _array(name, value)
     if array.ndim != 2 or not array.size:
         raise ValueError(
-            f"{name}: got the shape {array.shape}; expected a matrix with a row and a column at least"
+            f"{name}: got the shape {array.shape}; expected a matrix with at least one row and column"
         )
     if strange := np.count_nonzero(~np.isfinite(array)):
-        are = "number is" if strange == 1 else "numbers are"
-        raise ValueError(f"{name}: {strange} {are} NaN or infinite; all must be finite")
+        raise ValueError(f"{name}: got NaN or infinity {strange} times; expected finite numbers")
     return array
 
 
@@ -357,14 +339,16 @@ def _distances(x: Array, y: Array) -> Float64[np.ndarray, "n m"]:
     first, second = as_points("x", x), as_points("y", y)
     if first.shape[1] != second.shape[1]:
         raise ValueError(
-            f"x and y: got points of {first.shape[1]} and {second.shape[1]} coordinates; expected as many"
+            f"x and y: got points of {first.shape[1]} and {second.shape[1]} coordinates; expected the same"
         )
     largest = max(np.abs(first).max(), np.abs(second).max())
     unit = np.exp2(np.frexp(largest)[1] - 1.0)  # why: see `_unit`
     with np.errstate(over="ignore"):
         distances = np.asarray(unit * cdist(first / unit, second / unit))
     if not np.isfinite(distances).all():
-        raise ValueError("x and y: points are farther apart than float64 has numbers for")
+        raise ValueError(
+            "x and y: got points farther apart than float64 has numbers for; expected them closer"
+        )
     return distances
 
 
@@ -388,7 +372,7 @@ def as_weights(name: str, value: Array | None, size: int) -> np.ndarray | None:
         )
     total = math.fsum(weights)
     if abs(total - 1) > _MASS_TOLERANCE:
-        raise ValueError(f"{name}: the weights sum to {total:.6g}; expected 1")
+        raise ValueError(f"{name}: got weights that sum to {total:.6g}; expected 1")
     return None if weights.min() == weights.max() else weights / total
 
 
@@ -396,7 +380,7 @@ def _mean(name: str, values: Tensor, weights_name: str, weights: Tensor | None) 
     _check_float(name, values)
     if values.ndim != 1 or not len(values):
         raise ValueError(
-            f"{name}: got the shape {tuple(values.shape)}; expected one number a point, and a point"
+            f"{name}: got the shape {tuple(values.shape)}; expected a 1-D tensor with at least one value"
         )
     checked = as_weights(weights_name, weights, len(values))
     return values.mean() if checked is None else values @ torch.from_numpy(checked).to(values)
@@ -413,12 +397,12 @@ def _check_pair(first: str, x: Tensor, second: str, y: Tensor) -> None:
         _check_float(name, value)
         if value.ndim != 2 or not value.numel():
             raise ValueError(
-                f"{name}: got the shape {tuple(value.shape)}; expected (points, dim) with a point at least; pictures"
-                " become points by .flatten(1)"
+                f"{name}: got the shape {tuple(value.shape)}; expected (points, dim) with at least one point;"
+                " pictures become points by .flatten(1)"
             )
     if x.shape[1] != y.shape[1]:
         raise ValueError(
-            f"{first} and {second}: got points of {x.shape[1]} and {y.shape[1]} coordinates; expected as many"
+            f"{first} and {second}: got points of {x.shape[1]} and {y.shape[1]} coordinates; expected the same"
         )
     if (x.dtype, x.device) != (y.dtype, y.device):
         raise ValueError(
@@ -431,7 +415,7 @@ def _check_transform(cost: Tensor, f: Tensor) -> None:
     _check_float("f", f)
     if cost.ndim != 2 or not cost.numel():
         raise ValueError(
-            f"cost: got the shape {tuple(cost.shape)}; expected a matrix with a row and a column at least"
+            f"cost: got the shape {tuple(cost.shape)}; expected a matrix with at least one row and column"
         )
     if f.shape != cost.shape[:1]:
         raise ValueError(

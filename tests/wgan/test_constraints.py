@@ -18,7 +18,7 @@ from sjedu.wgan import (
     share_at_bound,
     theory,
 )
-from sjedu.wgan.constraints import CONSTRAINTS, STRENGTHS
+from sjedu.wgan.constraints import CONSTRAINTS, STRENGTHS, split_strength
 
 
 def normal(*shape, seed=0):
@@ -80,7 +80,7 @@ def one_for_all(x):
 
 @pytest.mark.parametrize(("critic", "shape"), [(two_numbers, r"\(10, 2\)"), (one_for_all, r"\(1,\)")])
 def test_critics_must_give_one_number_a_sample(critic, shape):
-    message = f"critic: got values of the shape {shape} for 10 samples; expected one number a sample"
+    message = f"critic: got values of the shape {shape} for 10 samples; expected one number each"
     for call in (lambda: gradient_norms(critic, REAL), lambda: GradientPenalty().penalty(critic, REAL, FAKE)):
         with pytest.raises(ValueError, match=message):
             call()
@@ -92,7 +92,7 @@ def test_a_column_of_numbers_is_one_number_a_sample():
 
 @pytest.mark.parametrize("points", [torch.zeros(0, 3), torch.zeros(5)])
 def test_slopes_need_points_with_coordinates(points):
-    message = rf"points: got the shape \({points.shape[0]},.*expected \(points, ...\) with a point at least"
+    message = rf"points: got the shape \({points.shape[0]},.*expected \(points, ...\) with at least one point"
     for call in (gradient_norms, empirical_lipschitz):
         with pytest.raises(ValueError, match=message):
             call(linear, points)
@@ -198,7 +198,7 @@ def test_penalty_under_autocast_is_near_the_exact_one():
 
 def test_penalty_refuses_batch_normalisation():
     critic = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)).double()
-    with pytest.raises(ValueError, match="critic: has batch normalisation"):
+    with pytest.raises(ValueError, match="critic: got batch normalisation"):
         GradientPenalty().penalty(critic, REAL, FAKE)
 
 
@@ -236,7 +236,7 @@ def test_the_share_at_the_bound_counts_clipped_parameters():
     WeightClipping(0.02).after_step(critic)
     assert share_at_bound(critic, 0.02) == 0.75  # 0.02 is none of float32's numbers
     assert share_at_bound(critic, 0.03) == 0
-    with pytest.raises(ValueError, match="critic: has no parameters"):
+    with pytest.raises(ValueError, match="critic: got one without parameters"):
         share_at_bound(nn.ReLU(), 0.02)
     with pytest.raises(ValueError, match=r"bound: got -1.0; expected a positive number"):
         share_at_bound(critic, -1.0)
@@ -305,11 +305,20 @@ def test_names_mean_what_the_literature_means():
     assert set(STRENGTHS) < set(CONSTRAINTS)
 
 
+def test_the_strength_may_be_spelt_with_the_name():
+    assert make_constraint("gp:3") == make_constraint("gp", 3)
+    assert make_constraint("clip:1e-3") == WeightClipping(0.001)
+    assert split_strength("spectral") == ("spectral", None)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: make_constraint("wgan-gp"), "name: got 'wgan-gp'; expected one of none, clip"),
-        (lambda: make_constraint("none", 1.0), "strength: got 1.0; the constraint 'none' takes none"),
+        (lambda: make_constraint("wgan-gp"), "name: got 'wgan-gp'; expected one of 'none', 'clip'"),
+        (lambda: make_constraint("none", 1.0), "strength: got 1.0; expected none for 'none'"),
+        (lambda: make_constraint("spectral:2"), "strength: got 2.0; expected none for 'spectral'"),
+        (lambda: make_constraint("gp:2", 3), "strength: got 3 beside 'gp:2'; expected one of the two"),
+        (lambda: make_constraint("gp:much"), "name: got 'gp:much'; expected a number after the colon"),
         (lambda: make_constraint("clip", 0.0), "bound: got 0.0; expected a positive number"),
         (lambda: make_constraint("gp", -1.0), "weight: got -1.0"),
         (lambda: WeightClipping(-0.1), "bound: got -0.1"),
@@ -328,5 +337,5 @@ def test_refuses_a_place_that_is_none():
     constraint = GradientPenalty()
     # In these tests the checked annotation would come first.
     object.__setattr__(constraint, "where", "middle")
-    with pytest.raises(ValueError, match="where: got 'middle'; expected 'between', 'real' or 'fake'"):
+    with pytest.raises(ValueError, match="where: got 'middle'; expected one of 'between', 'real', 'fake'"):
         constraint.__post_init__()

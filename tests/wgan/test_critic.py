@@ -89,7 +89,7 @@ def test_the_residual_critic_of_small_pictures_is_the_paper_s():
 
 @pytest.mark.parametrize("make_critic", [dcgan_critic, resnet_critic])
 def test_critics_refuse_pictures_of_another_side(make_critic):
-    with pytest.raises(ValueError, match=r"x: got pictures of \(28, 28\) pixels; this critic"):
+    with pytest.raises(ValueError, match=r"x: got pictures of \(28, 28\) pixels; expected 32x32"):
         make_critic(1, 32, 4)(torch.rand(2, 1, 28, 28))
 
 

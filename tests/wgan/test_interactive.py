@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from widgets import Widget, WidgetTests
 
 from sjedu.records import load_records
-from sjedu.wgan import interactive, studies
+from sjedu.wgan import batch_distance, interactive, pixel_distance
 from sjedu.wgan.theory import expected_batch_distance, penalised_optimum
 
 WIDGETS = Widget.all(
@@ -94,11 +94,11 @@ def test_a_shift_is_compared_with_the_nearest_stranger():
     assert "is 0.00 from itself: nearer than" in update(picture=0, shift=0, blur=0.0)
     said = update(picture=0, shift=6, blur=0.0)
     assert "farther away than" in said
-    assert f"({studies.nearest_stranger()[1][0]:.2f})" in said
+    assert f"({pixel_distance.nearest_stranger()[1][0]:.2f})" in said
 
 
 def test_a_row_holds_digits_side_by_side():
-    points = studies.digits("test")[:20]
+    points = batch_distance.digits("test")[:20]
     row = interactive.digit_row(points)
     assert row.shape == (8, 128)
     assert np.array_equal(row[:, 8:16].ravel(), points[1])

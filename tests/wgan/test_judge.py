@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from sjedu.wgan import studies
+from sjedu.wgan import batch_distance
 from sjedu.wgan.estimation import ring
-from sjedu.wgan.judge import PictureJudge, RingJudge
+from sjedu.wgan.quality import PictureJudge, RingJudge
 
 
 def test_the_ring_s_judge_counts_modes():
@@ -34,9 +34,9 @@ def judged(judge, points):
 
 def test_the_picture_judge_tells_digits_from_centres_and_from_noise(judge):
     rng = np.random.default_rng(0)
-    train = studies.digits("train")
+    train = batch_distance.digits("train")
     real = judged(judge, train[rng.choice(len(train), 500, replace=False)])
-    centres = judged(judge, studies.centroids(64)[rng.integers(64, size=500)])
+    centres = judged(judge, batch_distance.centroids(64)[rng.integers(64, size=500)])
     noise = judged(judge, rng.random((500, 64)))
     assert real["frechet"] < centres["frechet"] < noise["frechet"]
     assert real["recall"] > 0.7 > 0.2 > centres["recall"]
@@ -47,9 +47,9 @@ def test_the_picture_judge_tells_digits_from_centres_and_from_noise(judge):
 
 
 def test_a_judgement_can_be_repeated(judge):
-    points = studies.digits("test")[:100]
+    points = batch_distance.digits("test")[:100]
     assert judged(judge, points) == judged(judge, points)
 
 
 def test_a_small_sample_is_drawn_from_with_repetition(judge):
-    assert judged(judge, studies.digits("train")[:20])["batch W1"] > 0
+    assert judged(judge, batch_distance.digits("train")[:20])["batch W1"] > 0

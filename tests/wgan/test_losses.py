@@ -182,7 +182,7 @@ def test_batches_that_do_not_fit_are_refused(name, real, fake):
 
 @pytest.mark.parametrize("name", sorted(set(LOSSES) - {"transport"}))
 def test_critics_must_give_one_number_a_sample(name):
-    message = r"critic: got values of the shape \(12, 2\) for 12 samples; expected one number a sample"
+    message = r"critic: got values of the shape \(12, 2\) for 12 samples; expected one number each"
     with pytest.raises(ValueError, match=message):
         make_loss(name).critic(lambda x: x[:, :2], REAL, FAKE)
     column = make_loss(name).critic(lambda x: first(x)[:, None], REAL, FAKE)
@@ -192,8 +192,8 @@ def test_critics_must_give_one_number_a_sample(name):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: make_loss("wgan"), "name: got 'wgan'; expected one of wasserstein"),
-        (lambda: make_loss("hinge", 0.1), "epsilon: got 0.1; only 'soft_c_transform'"),
+        (lambda: make_loss("wgan"), "name: got 'wgan'; expected one of 'wasserstein'"),
+        (lambda: make_loss("hinge", 0.1), "epsilon: got 0.1; expected None for 'hinge'"),
         (lambda: make_loss("soft_c_transform", 0.0), "epsilon: got 0.0"),
         (lambda: SoftCTransform(-1.0), "epsilon: got -1.0"),
     ],

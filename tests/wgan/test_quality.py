@@ -131,7 +131,7 @@ def test_faces_have_no_labels(monkeypatch):
 
     faces = Images(torch.zeros(2, 3, 64, 64, dtype=torch.uint8), torch.zeros(2).long(), ("face",), "made up")
     monkeypatch.setattr(quality, "load_images", lambda name, split, folder=None: faces)
-    with pytest.raises(ValueError, match="name: 'celeba' has no labels"):
+    with pytest.raises(ValueError, match="name: got 'celeba', which has no labels"):
         train_classifier("celeba")
 
 

@@ -1,4 +1,4 @@
-"""Small studies without a network: what batches do to a distance, and what a distance of pixels means.
+"""What batches do to a distance, without any network: real batches, their mean and centres, free points.
 
 Each is a function of its numbers and a seed, quick enough to be run while one reads.
 """
@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import scipy.ndimage
 import torch
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float64
 from scipy.spatial.distance import cdist
 
-from sjedu.checks import check_count, check_not_negative
+from sjedu.checks import check_count
 from sjedu.data import load_images
 from sjedu.data.images import ImageSet
 from sjedu.records import Spread
@@ -24,7 +23,6 @@ from sjedu.wgan.transport import transport_loss, wasserstein_1
 
 #: Pictures of a split that are looked at, at most; centres and nearest neighbours of more are slow to find.
 MOST = 5_000
-CANVAS = 32  # side of the pictures of the study of pixels
 
 
 @lru_cache(4)
@@ -51,11 +49,7 @@ def centroids(k: int, seed: int = 0, dataset: ImageSet = "digits") -> Float64[np
 def candidates(
     n: int, rng: np.random.Generator, dataset: ImageSet = "digits"
 ) -> dict[str, Float64[np.ndarray, "n pixels"]]:
-    """Four batches that ask to be taken for data: other pictures, their mean n times, centres, noisy pictures.
-
-    Raises:
-        ValueError: if n is not from 1 to the number of training pictures.
-    """
+    """Return four candidate batches: other pictures, their mean n times, centres, noisy pictures."""
     train = points(dataset, "train")
     _check_size(n, len(train))
     real = train[rng.choice(len(train), n, replace=False)]
@@ -77,28 +71,29 @@ def tournament(n: int, repeats: int, seed: int = 0, dataset: ImageSet = "digits"
         dataset: whose pictures.
 
     Raises:
-        ValueError: if there are not n pictures, or repeats is not positive.
+        ValueError: if n is not from 1 to the number of pictures, or repeats is not positive.
     """
     rng = np.random.default_rng((seed, n))
     test = points(dataset, "test")
     _check_size(n, len(test))
     check_count("repeats", repeats)
-    found: dict[str, list[float]] = {}
+    distances: dict[str, list[float]] = {}
     for _ in range(repeats):
         batch = test[rng.choice(len(test), n, replace=False)]
         for name, candidate in candidates(n, rng, dataset).items():
-            found.setdefault(name, []).append(wasserstein_1(batch, candidate).value)
-    return {name: Spread(tuple(values)) for name, values in found.items()}
+            distances.setdefault(name, []).append(wasserstein_1(batch, candidate).value)
+    return {name: Spread(tuple(values)) for name, values in distances.items()}
 
 
-def win_rate(found: Mapping[str, Spread]) -> float:
+def win_rate(distances: Mapping[str, Spread]) -> float:
     """The share of the batches of a `tournament` that are nearer to the repeated mean than to other pictures."""
-    return float((np.array(found["mean"].values) < np.array(found["real"].values)).mean())
+    return float((np.array(distances["mean"].values) < np.array(distances["real"].values)).mean())
 
 
 def _check_size(n: int, most: int) -> None:
-    if not 1 <= n <= most:
-        raise ValueError(f"n: got {n}; expected 1 … {most}, the number of pictures")
+    check_count("n", n)
+    if n > most:
+        raise ValueError(f"n: got {n}; expected at most {most}, the number of pictures")
 
 
 def gaussian_tournament(n: int, dim: int, repeats: int, seed: int = 0) -> tuple[float, float]:
@@ -174,9 +169,9 @@ def particles(k: int = 64, steps: int = 1500, seed: int = 0, tests: int = 40) ->
         optimizer.zero_grad()
         transport_loss(batch, points).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-    found = points.detach().numpy()
+    trained = points.detach().numpy()
     rivals = {
-        "particles": found,
+        "particles": trained,
         "k-means centres": centroids(k),
         "k-medians centres": k_medians(digits("train"), k),
     }
@@ -186,79 +181,4 @@ def particles(k: int = 64, steps: int = 1500, seed: int = 0, tests: int = 40) ->
         real = digits("train")[rng.choice(len(train), k, replace=False)]
         for name, rival in {**rivals, "real digits": real}.items():
             distances.setdefault(name, []).append(wasserstein_1(digits_met, rival).value)
-    return Particles(found, {name: Spread(tuple(values)) for name, values in distances.items()})
-
-
-# ---------------------------------------------------------------- pixels
-
-
-@dataclass(frozen=True, eq=False)
-class Canvases:
-    """Digits drawn on 32 x 32 pixels, with their classes."""
-
-    pictures: Float64[np.ndarray, "pictures 32 32"]
-    labels: Int64[np.ndarray, " pictures"]
-
-
-@lru_cache(1)
-def canvases() -> Canvases:
-    """All digits, those of the test split first, enlarged bilinearly; there is a margin to shift them into."""
-    splits = [load_images("digits", split) for split in ("test", "train")]
-    pictures = torch.cat([split.images[:, 0] for split in splits]).double().numpy() / 255
-    large = scipy.ndimage.zoom(np.pad(pictures, ((0, 0), (1, 1), (1, 1))), (1, 3.2, 3.2), order=1)
-    return Canvases(large, torch.cat([split.labels for split in splits]).numpy())
-
-
-def shifted(pictures: Float[np.ndarray, "*batch 32 32"], pixels: int) -> Float[np.ndarray, "*batch 32 32"]:
-    """Move pictures to the right; zeros come in from the left.
-
-    Raises:
-        ValueError: if pixels is not in 0 ... 31.
-    """
-    if not 0 <= pixels < CANVAS:
-        raise ValueError(f"pixels: got {pixels}; expected 0 … {CANVAS - 1}")
-    moved = np.zeros_like(pictures)
-    moved[..., pixels:] = pictures[..., : CANVAS - pixels]
-    return moved
-
-
-def blurred(pictures: Float[np.ndarray, "*batch 32 32"], sigma: float) -> Float[np.ndarray, "*batch 32 32"]:
-    """Blur pictures with a Gaussian.
-
-    Raises:
-        ValueError: if sigma is negative.
-    """
-    check_not_negative("sigma", sigma)
-    axes = pictures.ndim - 2, pictures.ndim - 1
-    return np.asarray(scipy.ndimage.gaussian_filter(pictures, sigma, axes=axes))
-
-
-@lru_cache(2)
-def nearest_stranger(
-    count: int = 300, among: int | None = None
-) -> tuple[Int64[np.ndarray, " pictures"], Float64[np.ndarray, " pictures"]]:
-    """For each of the first canvases, which picture of another class is nearest in pixels, and its distance.
-
-    Args:
-        count: canvases to find it for.
-        among: the first so many are looked through; None: all.
-    """
-    drawn = canvases()
-    labels, points = drawn.labels[:among], drawn.pictures[:among].reshape(len(drawn.labels[:among]), -1)
-    apart = cdist(points[:count], points)
-    apart[labels[:count, None] == labels] = np.inf
-    return apart.argmin(axis=1), apart.min(axis=1)
-
-
-def pixel_distances(count: int = 300) -> dict[str, Float64[np.ndarray, " pictures"]]:
-    """The distance in pixels of the first canvases from their variants, from a stranger, and from the mean of all."""
-    drawn = canvases().pictures
-    pictures = drawn[:count]
-    variants = {f"shift by {pixels}": shifted(pictures, pixels) for pixels in (1, 2, 3)}
-    variants["blur, σ = 2"] = blurred(pictures, 2.0)
-    variants["mean picture"] = np.broadcast_to(drawn.mean(axis=0), pictures.shape)
-    found = {
-        name: np.linalg.norm((pictures - variant).reshape(count, -1), axis=1)
-        for name, variant in variants.items()
-    }
-    return found | {"nearest of another class": nearest_stranger(count)[1]}
+    return Particles(trained, {name: Spread(tuple(values)) for name, values in distances.items()})
