@@ -237,7 +237,7 @@ def test_an_exported_decoder_decodes_as_the_model_does(tmp_path, monkeypatch):
 
 
 def test_only_a_model_on_the_ordinary_sphere_is_exported(tmp_path):
-    with pytest.raises(ValueError, match="config: got .*; expected latent 'vmf', dim 3"):
+    with pytest.raises(ValueError, match=r"config: got .*; expected latent 'vmf', dim 3"):
         export(config("cpu"), tmp_path, tmp_path)
 
 
