@@ -36,8 +36,9 @@ def apply_rotary(
 
     Not under `torch.func.vmap`.
     """
-    plain = pairing == "interleaved" and x.dtype in WIDE and not prefix_tokens
-    if plain or torch.compiler.is_compiling() or x.device.type != "cpu" or cos.requires_grad:
+    fast_already = pairing == "interleaved" and x.dtype in WIDE and not prefix_tokens
+    learned = cos.requires_grad or sin.requires_grad
+    if fast_already or learned or torch.compiler.is_compiling() or x.device.type != "cpu":
         return rotary.apply_rotary(x, cos, sin, pairing=pairing, prefix_tokens=prefix_tokens)
     check_rotation(x, cos, sin, pairing, prefix_tokens)
     wide = x.dtype if x.dtype in WIDE else cos.dtype
