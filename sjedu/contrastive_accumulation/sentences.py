@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import scipy.stats
 import torch
 from jaxtyping import Int64
 from torch import Tensor, nn
 
 from sjedu.contrastive_accumulation.tasks import embed
 from sjedu.data.text import Question, embedded_corpus, grade, load_texts, sample_question, write_question
+from sjedu.measures import spearman
 from sjedu.training import batch_indices
 
 PADDING, UNKNOWN = 0, 1
@@ -101,7 +101,7 @@ class SentencesTask:
             for texts in (self.graded.first, self.graded.second)
         )
         cosines = (u * v).sum(dim=1).cpu().numpy()
-        return {"spearman": round(float(scipy.stats.spearmanr(cosines, self.graded.grades).statistic), 4)}
+        return {"spearman": round(spearman(cosines, self.graded.grades), 4)}
 
 
 class Characters:

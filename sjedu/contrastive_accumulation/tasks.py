@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from sjedu.contrastive_accumulation.losses import info_nce
 from sjedu.data import Images
+from sjedu.measures import recall_at
 from sjedu.training import batch_indices
 
 NOISE = 0.1
@@ -73,7 +74,8 @@ class HalvesTask:
         left, right = halves(self.held_out.images)
         u, v = embed(encoders[0], left), embed(encoders[1], right)
         loss = info_nce(u, v, temperature=self.temperature, symmetric=True)
-        return {"R@1": recall(u, v, 1), "R@5": recall(u, v, 5), "test loss": round(float(loss), 4)}
+        recalls = {f"R@{k}": round(recall_at(u @ v.T, k), 4) for k in (1, 5)}
+        return {**recalls, "test loss": round(float(loss), 4)}
 
 
 @dataclass(frozen=True)
@@ -181,13 +183,6 @@ def embed(
     found = torch.cat([(function or model)(part).float() for part in torch.split(inputs, _AT_ONCE)])
     model.train(was_training)
     return found
-
-
-def recall(u: Float[Tensor, "n dim"], v: Float[Tensor, "n dim"], k: int) -> float:
-    """Return for which share of the rows of u the row of v that belongs to it is among the k most similar."""
-    s = u @ v.T
-    better = (s > s.diagonal()[:, None]).sum(dim=1)
-    return _share(better < k)
 
 
 def linear_probe(

@@ -1,1 +1,14 @@
+from .calibration import Calibration as Calibration
+from .calibration import calibration_error as calibration_error
+from .classification import Confusion as Confusion
+from .classification import auc as auc
+from .classification import best_threshold as best_threshold
+from .classification import confusion as confusion
+from .classification import roc as roc
+from .correlation import Correlation as Correlation
+from .correlation import bootstrap as bootstrap
+from .correlation import spearman as spearman
 from .frechet import frechet_distance as frechet_distance
+from .retrieval import accuracy_at_1 as accuracy_at_1
+from .retrieval import mean_reciprocal_rank as mean_reciprocal_rank
+from .retrieval import recall_at as recall_at

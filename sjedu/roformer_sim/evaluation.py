@@ -10,20 +10,21 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
-import scipy.stats
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from sjedu.data import DataNotFound
 from sjedu.data.text import (
     Question,
     Statement,
     all_questions,
     family,
     grade,
+    load_texts,
     parse_question,
     parse_statement,
     sample_question,
@@ -32,79 +33,44 @@ from sjedu.data.text import (
 )
 from sjedu.data.text.questions import Level
 from sjedu.data.text.statements import StatementLevel
+from sjedu.measures import accuracy_at_1 as accuracy_at_1
+from sjedu.measures import mean_reciprocal_rank as mean_reciprocal_rank
+from sjedu.measures import spearman as spearman
+from sjedu.roformer import Pooling
 from sjedu.roformer_sim.decoding import BEYOND, Candidate
-from sjedu.roformer_sim.mining import jaccard_matrix
+from sjedu.roformer_sim.mining import jaccard, jaccard_matrix
 from sjedu.roformer_sim.model import RoFormerSim
 from sjedu.roformer_sim.pairs import distinct_statements as distinct_statements
+from sjedu.roformer_sim.whitening import Whitening
 
 Meaning: TypeAlias = Question | Statement
-Numbers: TypeAlias = Sequence[float | int] | Tensor | np.ndarray
 Scorer: TypeAlias = Callable[[Sequence[str], Sequence[str]], Float[Tensor, "queries corpus"]]
 
 #: What is new about held-out questions, from the easiest to the hardest.
 LEVELS: tuple[Level, ...] = ("combination", "entity", "intent")
 
-# ---------------------------------------------------------------- measures
+#: Samples for each source, and sources for each level of novelty, on which generation is measured.
+SAMPLES, SOURCES = 6, 50
 
 
-def spearman(x: Numbers, y: Numbers) -> float:
-    """Return Spearman's rank correlation: Pearson's of the ranks, equal values sharing their mean rank.
+def evaluate(model: RoFormerSim, corpora: Sequence[str], tests: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what a model is worth.
 
-    Raises:
-        ValueError: if the lengths differ or are less than 2, a value is not finite, or one side is constant, for
-            which no correlation is defined.
+    Args:
+        model: after its training.
+        corpora: that it learnt from.
+        tests: published sets whose test pairs are measured too.
+
+    Returns:
+        "parameters"; for runs on the embedded corpus what `measure_retrieval` and `measure_generation` return; and for
+        each of the tests what `measure_pairs` does.
     """
-    a, b = (np.asarray(values, dtype=np.float64) for values in (x, y))
-    if a.ndim != 1 or a.shape != b.shape or len(a) < 2:
-        raise ValueError(
-            f"x and y: got shapes {a.shape} and {b.shape}; expected two equally long, of 2 or more"
-        )
-    for name, values in (("x", a), ("y", b)):
-        if not np.isfinite(values).all():
-            raise ValueError(f"{name}: got {values[~np.isfinite(values)][0]}; expected finite numbers")
-        if (values == values[0]).all():
-            raise ValueError(f"{name}: all {len(values)} values are {values[0]}; no correlation is defined")
-    return float(scipy.stats.spearmanr(a, b).statistic)
-
-
-def accuracy_at_1(scores: Float[Tensor, "queries corpus"], relevant: Bool[Tensor, "queries corpus"]) -> float:
-    """Return how often the text with the highest score is a relevant one.
-
-    Where several have the highest score, a query counts by the share of relevant ones among them: what choosing one of
-    them at random gives on average.
-
-    Raises:
-        ValueError: if the shapes differ, or a query has no relevant text.
-    """
-    _check_scores(scores, relevant)
-    best = scores == scores.amax(dim=1, keepdim=True)
-    return float(((best & relevant).sum(dim=1) / best.sum(dim=1)).mean())
-
-
-def mean_reciprocal_rank(
-    scores: Float[Tensor, "queries corpus"], relevant: Bool[Tensor, "queries corpus"]
-) -> float:
-    """Return the mean of 1/rank of each query's best relevant text; of equal scores, half of the others rank before.
-
-    Raises:
-        ValueError: if the shapes differ, or a query has no relevant text.
-    """
-    _check_scores(scores, relevant)
-    best = scores.masked_fill(~relevant, -torch.inf).amax(dim=1, keepdim=True)
-    others = ~relevant
-    before = ((scores > best) & others).sum(dim=1) + ((scores == best) & others).sum(dim=1) / 2
-    return float((1 / (1 + before)).mean())
-
-
-def _check_scores(scores: Tensor, relevant: Tensor) -> None:
-    if scores.shape != relevant.shape or scores.ndim != 2:
-        raise ValueError(
-            f"scores and relevant: got shapes {tuple(scores.shape)} and {tuple(relevant.shape)};"
-            " expected (queries, corpus) both"
-        )
-    if not bool(relevant.any(dim=1).all()):
-        lonely = int((~relevant.any(dim=1)).nonzero()[0])
-        raise ValueError(f"relevant: query {lonely} has no relevant text in the corpus")
+    metrics: dict[str, Any] = {"parameters": sum(p.numel() for p in model.parameters())}
+    if {"questions", "statements"} & set(corpora):
+        metrics |= measure_retrieval(model) | measure_generation(model)
+    for name in tests:
+        metrics |= measure_pairs(model, name)
+    return {name: value if name == "parameters" else round(value, 4) for name, value in metrics.items()}
 
 
 # ---------------------------------------------------------------- retrieval on the embedded corpus
@@ -150,13 +116,13 @@ def question_retrieval(level: Level, seed: int = 0) -> Retrieval:
     """
     rng = random.Random(f"questions {seed}")
     queries, corpus, asked, meant = [], [], [], []
-    wanted = set(all_questions(level))
+    held_out = set(all_questions(level))
     for question in all_questions():
         forms = rng.sample(family(question), 3)
         query, *known = (write_question(question, rng, form=form) for form in forms)
         corpus += known
         meant += [question] * len(known)
-        if question in wanted:
+        if question in held_out:
             queries.append(query)
             asked.append(question)
     return Retrieval(tuple(queries), tuple(corpus), _same(asked, meant))
@@ -224,6 +190,52 @@ def _same(asked: Sequence[Meaning], meant: Sequence[Meaning]) -> Bool[Tensor, "q
     return torch.tensor([[a == b for b in meant] for a in asked])
 
 
+def measure_retrieval(model: RoFormerSim) -> dict[str, float]:
+    """Return "entity accuracy" (at 1), "entity mrr", "entity spearman", and so for each level and for statements."""
+    metrics: dict[str, float] = {}
+    scorer = cosines(model)
+    for level in LEVELS:
+        for kind, value in question_retrieval(level).measure(scorer).items():
+            metrics[f"{level} {kind}"] = value
+        metrics[f"{level} spearman"] = graded_questions(level).measure(model)
+    for kind, value in statement_retrieval().measure(scorer).items():
+        metrics[f"statements {kind}"] = value
+    return metrics
+
+
+def measure_pairs(model: RoFormerSim, name: str, *, most: int = 2000) -> dict[str, float]:
+    """Return Spearman's correlation of cosines and labels of a published set's pairs, for every pooling.
+
+    The names are "atec cls", "atec cls whitened", "atec cls third" (whitened, and a third of the directions kept), and
+    "atec jaccard" for the characters alone.
+
+    The test part is taken, or the valid one where there is no other; whitening is fitted on the same texts' vectors,
+    as in the article's evaluation. Texts that are too long are cut.
+    """
+    try:
+        texts = load_texts(name, "test")
+    except DataNotFound:
+        texts = load_texts(name, "valid")
+    if texts.second is None or texts.labels is None:
+        raise ValueError(f"tests: got {name!r}, which has no labelled pairs; expected a set that has")
+    longest = model.max_length - 2
+    first, second = ([text[:longest] for text in some[:most]] for some in (texts.first, texts.second))
+    labels = texts.labels[:most]
+    poolings: tuple[Pooling, ...] = ("cls", "mean", "first_last")
+    if model.encoder.pooler is not None:
+        poolings = ("pooler", "linear", *poolings)
+    overlap = [jaccard(a, b) for a, b in zip(first, second, strict=True)]
+    metrics = {f"{name} jaccard": spearman(overlap, labels)}
+    for pooling in poolings:
+        vectors = model.encode([*first, *second], pooling=pooling, normalize=False)
+        white = Whitening.fit(vectors)(vectors)
+        third = white[:, : vectors.shape[1] // 3]  # the article keeps 256 of 768
+        for kind, x in {"": vectors, " whitened": white, " third": third}.items():
+            u, v = x[: len(first)], x[len(first) :]
+            metrics[f"{name} {pooling}{kind}"] = spearman(torch.cosine_similarity(u, v), labels)
+    return metrics
+
+
 # ---------------------------------------------------------------- generation on the embedded corpus
 
 
@@ -260,13 +272,13 @@ def write(
     rng = random.Random(f"write {seed}")
     sources = [rng.choice(family(m) if isinstance(m, Question) else wordings(m)) for m in meanings]
     generator = torch.Generator(model.device).manual_seed(seed)
-    found = []
+    written = []
     for start in range(0, len(sources), batch_size):
         part = sources[start : start + batch_size]
         drawn = model.sample(part, count, top_p=top_p, temperature=temperature, generator=generator)
         for source, meaning, candidates in zip(part, meanings[start:], drawn, strict=False):
-            found.append(Written(source, meaning, tuple(candidates)))
-    return found
+            written.append(Written(source, meaning, tuple(candidates)))
+    return written
 
 
 def generation_measures(written: Sequence[Written]) -> dict[str, float]:
@@ -318,3 +330,24 @@ def reranking_measures(model: RoFormerSim, written: Sequence[Written], best: int
     if not fresh_share:
         raise ValueError("written: no source has a fresh sample; nothing can be ranked")
     return {"fresh": float(np.mean(fresh_share)), "ranked": float(np.mean(ranked_share))}
+
+
+def measure_generation(
+    model: RoFormerSim, samples: int = SAMPLES, sources: int = SOURCES
+) -> dict[str, float]:
+    """Return what the grammar says of samples for questions of each level and for statements of new combinations.
+
+    Returns:
+        "entity valid", "entity same", ... as `generation_measures` names them, and for all questions of known intents
+        together "fresh" and "ranked" as `reranking_measures` does.
+    """
+    meanings: dict[str, list[Meaning]] = {level: list(all_questions(level)[:sources]) for level in LEVELS}
+    meanings["statements"] = list(distinct_statements(sources, random.Random(0), "combination"))
+    written = {name: write(model, some, samples) for name, some in meanings.items()}
+    metrics = {
+        f"{name} {kind}": value
+        for name, some in written.items()
+        for kind, value in generation_measures(some).items()
+    }
+    known = written["combination"] + written["entity"]
+    return metrics | reranking_measures(model, known)

@@ -1,6 +1,6 @@
 """The experiment: what each objective of RoFormer-Sim is good for, on pairs whose meaning the grammar knows.
 
-`PRESETS` holds the numbers, `train` the whole loop::
+`PRESETS` holds the numbers, `train_model` the whole loop with its losses::
 
     cpu             RoFormer-Sim before distillation: questions and statements, generation, contrast and noise
     no_generation   the same without the target's loss
@@ -10,15 +10,15 @@
     bert            with learned positions
     simbert         questions only, no noise: what SimBERT learnt from; the teacher
     simbert_half    the same with half the pairs a step: as many questions as "cpu" has
-    distil          "cpu" continued with a teacher's geometry in place of contrast (give start and teacher)
+    distil          "cpu" continued with a teacher's geometry in place of contrast (needs start and teacher)
     distil_only     the same without the target's loss
-    continued       "cpu" continued as it was, for as long (give start)
+    continued       "cpu" continued as it was, for as long (needs start)
     student         half as wide a model, trained as "cpu" is
-    student_distil  the same, with a teacher in place of contrast (give teacher)
+    student_distil  the same, with a teacher in place of contrast (needs teacher)
     teacher         "simbert" twice as wide and deep: a teacher that is larger than those it teaches
-    distil_large    "distil" with that one (give start and teacher)
+    distil_large    "distil" with that one (needs start and teacher)
     distil_long, continued_long  "distil_large" and "continued" for ten times as long
-    student_distil_large  "student_distil" with that one (give teacher)
+    student_distil_large  "student_distil" with that one (needs teacher)
     sim             the small model that comes with the package, from pretrained weights
     quick           "simbert" in seconds, for the notebook
     real            pairs that people called alike, by name, from pretrained weights
@@ -28,48 +28,33 @@
 from __future__ import annotations
 
 import dataclasses
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import torch
+from annotated_types import Ge, MinLen
 from torch import Tensor
 from torch.optim.lr_scheduler import OneCycleLR
 
+from sjedu.checks import NonNegativeFloat, PositiveFloat, PositiveInt, ProperShare, Share
 from sjedu.contrastive_accumulation import accumulate
-from sjedu.data import DataNotFound
-from sjedu.data.text import all_questions, corpus_characters, load_texts
+from sjedu.data.text import corpus_characters
 from sjedu.records import Record
 from sjedu.roformer import LanguageModel, Pooling, RoFormerConfig, Tokenizer
 from sjedu.roformer import load_small as load_small_roformer
 from sjedu.roformer.experiment import decay_groups
 from sjedu.roformer_sim.card import write_card
-from sjedu.roformer_sim.evaluation import (
-    LEVELS,
-    Meaning,
-    cosines,
-    generation_measures,
-    graded_questions,
-    question_retrieval,
-    reranking_measures,
-    spearman,
-    statement_retrieval,
-    write,
-)
+from sjedu.roformer_sim.evaluation import evaluate
 from sjedu.roformer_sim.losses import SCALE, contrastive_loss, distillation_loss, equal_texts
-from sjedu.roformer_sim.mining import jaccard
 from sjedu.roformer_sim.model import RoFormerSim, load_small, unpack
-from sjedu.roformer_sim.pairs import both_orders, distinct_statements, draw, hide, load_corpus
-from sjedu.roformer_sim.whitening import Whitening
-from sjedu.training import Run
+from sjedu.roformer_sim.pairs import both_orders, draw, hide, load_corpus
+from sjedu.training import Precision, Run, Seed, presets
 
 #: Any function from a batch to a row for each of its texts.
 Encoder: TypeAlias = Callable[..., Tensor]
-
-#: Samples for each source, and sources for each level of novelty, that generation is judged by.
-SAMPLES, SOURCES = 6, 50
 
 
 @dataclass(frozen=True)
@@ -77,7 +62,7 @@ class Config:
     """All numbers of one run.
 
     Attributes:
-        study: what the run is part of; its record's name begins with it.
+        study: the question that the run helps to answer; its record's name begins with it.
         seed: of weights, data and noise.
         precision: "no" (float32), "bf16" or "fp16".
         start: where weights come from: "mlm", the small pretrained RoFormer; "sim" or "student", this lesson's small
@@ -102,6 +87,7 @@ class Config:
         pairs: a step, over all processes together; twice as many rows.
         micro_batch: rows at a time, with lesson 7's exact accumulation; None: all at once. With several processes only
             accumulation has all processes' rows as negatives.
+        max_grad_norm: that gradients are clipped to.
         learning_rate: at its highest.
         warmup: part of the steps over which it rises; then it falls to zero.
         weight_decay: on matrices.
@@ -109,56 +95,53 @@ class Config:
     """
 
     study: str = "cpu"
-    seed: int = 0
-    precision: Literal["no", "bf16", "fp16"] = "no"
+    seed: Seed = 0
+    precision: Precision = "no"
     start: str = "fresh"
     teacher: str | None = None
-    corpora: tuple[str, ...] = ("questions", "statements")
+    corpora: Annotated[tuple[str, ...], MinLen(1)] = ("questions", "statements")
     within: bool = False
     generation: bool = True
     contrast: bool = True
-    scale: float = SCALE
-    distillation: float = 100.0
-    noise: float = 0.5
-    hidden: float = 0.15
+    scale: PositiveFloat = SCALE
+    distillation: PositiveFloat = 100.0
+    noise: Share = 0.5
+    hidden: Share = 0.15
     pooling: Pooling = "cls"
-    max_length: int = 40
+    max_length: Annotated[int, Ge(3)] = 40
     model_type: Literal["roformer", "bert"] = "roformer"
-    dim: int = 64
-    layers: int = 2
-    heads: int = 4
-    dropout: float = 0.0
-    steps: int = 800
-    pairs: int = 16
-    micro_batch: int | None = None
-    learning_rate: float = 3e-3
-    warmup: float = 0.1
-    weight_decay: float = 0.01
+    dim: PositiveInt = 64
+    layers: PositiveInt = 2
+    heads: PositiveInt = 4
+    dropout: ProperShare = 0.0
+    steps: PositiveInt = 800
+    pairs: Annotated[int, Ge(2)] = 16
+    micro_batch: PositiveInt | None = None
+    max_grad_norm: PositiveFloat = 1.0
+    learning_rate: PositiveFloat = 3e-3
+    warmup: ProperShare = 0.1
+    weight_decay: NonNegativeFloat = 0.01
     tests: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.corpora:
-            raise ValueError("corpora must name at least one corpus, got none")
         if self.contrast and self.teacher:
             raise ValueError(
-                f"contrast: got True with the teacher {self.teacher!r}; the teacher's geometry takes its place"
+                f"contrast: got True with the teacher {self.teacher!r}; expected one of the two: the teacher's"
+                " geometry takes the place of contrast"
             )
-        if self.pairs < 2:
-            raise ValueError(f"pairs must be at least 2, got {self.pairs}")
 
     @property
     def name(self) -> str:
-        """Of the run's record."""
+        """The name of the run's record."""
         return f"{self.study}-seed{self.seed}"
 
 
-_CPU = Config()
-_DISTIL = dataclasses.replace(_CPU, study="distil", contrast=False, steps=300, learning_rate=1e-3)
-_STUDENT_DISTIL = dataclasses.replace(_CPU, study="student_distil", dim=32, contrast=False)
-_SIMBERT = dataclasses.replace(_CPU, study="simbert", corpora=("questions",), noise=0.0)
-_SIM = dataclasses.replace(_CPU, study="sim", start="mlm", steps=1600, learning_rate=1e-3)
+_DISTIL = Config(contrast=False, steps=300, learning_rate=1e-3)
+_CONTINUED = Config(steps=300, learning_rate=1e-3)
+_STUDENT_DISTIL = Config(dim=32, contrast=False)
+_SIMBERT = Config(corpora=("questions",), noise=0.0)
+_SIM = Config(start="mlm", steps=1600, learning_rate=1e-3)
 _GPU = Config(
-    study="gpu",
     precision="bf16",
     start="junnyu/roformer_chinese_char_base",
     corpora=("lcqmc", "paws_x", "bq", "sts_b"),  # questions and general sentences in turn, 1 : 1
@@ -172,133 +155,106 @@ _GPU = Config(
     tests=("atec", "bq", "lcqmc", "paws_x", "sts_b"),
 )
 
-PRESETS: dict[str, Config] = {
-    "cpu": _CPU,
-    "no_generation": dataclasses.replace(_CPU, study="no_generation", generation=False),
-    "no_contrast": dataclasses.replace(_CPU, study="no_contrast", contrast=False),
-    "no_noise": dataclasses.replace(_CPU, study="no_noise", noise=0.0),
-    "within": dataclasses.replace(_CPU, study="within", within=True),
-    "simbert": _SIMBERT,
-    "simbert_half": dataclasses.replace(_SIMBERT, study="simbert_half", pairs=8),
-    "bert": dataclasses.replace(_CPU, study="bert", model_type="bert"),
-    "distil": _DISTIL,
-    "distil_only": dataclasses.replace(_DISTIL, study="distil_only", generation=False),
-    "continued": dataclasses.replace(_DISTIL, study="continued", contrast=True),
-    "student": dataclasses.replace(_CPU, study="student", dim=32),
-    "student_distil": _STUDENT_DISTIL,
+PRESETS: dict[str, Config] = presets(
+    cpu=Config(),
+    no_generation=Config(generation=False),
+    no_contrast=Config(contrast=False),
+    no_noise=Config(noise=0.0),
+    within=Config(within=True),
+    simbert=_SIMBERT,
+    simbert_half=dataclasses.replace(_SIMBERT, pairs=8),
+    bert=Config(model_type="bert"),
+    distil=_DISTIL,
+    distil_only=dataclasses.replace(_DISTIL, generation=False),
+    continued=_CONTINUED,
+    student=Config(dim=32),
+    student_distil=_STUDENT_DISTIL,
     # Twice the width takes half the rate; so that it gets as far, twice the steps.
-    "teacher": dataclasses.replace(
-        _SIMBERT, study="teacher", dim=128, layers=4, learning_rate=1.5e-3, steps=1600
+    teacher=dataclasses.replace(_SIMBERT, dim=128, layers=4, learning_rate=1.5e-3, steps=1600),
+    distil_large=_DISTIL,
+    distil_long=dataclasses.replace(_DISTIL, steps=3000),
+    continued_long=dataclasses.replace(_CONTINUED, steps=3000),
+    student_distil_large=_STUDENT_DISTIL,
+    sim=_SIM,
+    quick=dataclasses.replace(_SIM, corpora=("questions",), noise=0.0, steps=150),
+    real=dataclasses.replace(
+        _SIM, corpora=("atec", "paws_x"), max_length=60, steps=400, tests=("atec", "paws_x", "sts_b")
     ),
-    "distil_large": dataclasses.replace(_DISTIL, study="distil_large"),
-    "distil_long": dataclasses.replace(_DISTIL, study="distil_long", steps=3000),
-    "continued_long": dataclasses.replace(_DISTIL, study="continued_long", contrast=True, steps=3000),
-    "student_distil_large": dataclasses.replace(_STUDENT_DISTIL, study="student_distil_large"),
-    "sim": _SIM,
-    "quick": dataclasses.replace(_SIM, study="quick", corpora=("questions",), noise=0.0, steps=150),
-    "real": dataclasses.replace(
-        _SIM,
-        study="real",
-        corpora=("atec", "paws_x"),
-        max_length=60,
-        steps=400,
-        tests=("atec", "paws_x", "sts_b"),
-    ),
-    "gpu": _GPU,
-    "gpu_distil": dataclasses.replace(
+    gpu=_GPU,
+    gpu_distil=dataclasses.replace(
         _GPU,
-        study="gpu_distil",
         start="runs/roformer_sim/gpu/model",
         teacher="peterchou/simbert-chinese-base",
         contrast=False,
         steps=5000,
     ),
-}
+)
 
 
 def train(
     config: Config, directory: str | Path | None = None, *, resume: bool = False, progress: bool = True
 ) -> Record:
-    """Train one model, judge it, and leave it in the directory.
-
-    Args:
-        config: all numbers.
-        directory: where checkpoint, TensorBoard events, record and, in ``model/``, weights, tokenizer and card
-            go; None: nowhere.
-        resume: continue the run in that directory.
-        progress: show a bar.
-
-    Returns:
-        The record; its metrics are those of `evaluate`.
-
-    Raises:
-        ValueError: if a name or size does not fit; says which.
-        FileNotFoundError, WeightsError: if start or teacher cannot be read.
-        DataNotFound, DamagedData: if a published set cannot be read.
-        CheckpointError: if the directory holds a run and `resume` is false, or none that fits and it is true.
-        NonFiniteLoss, FloatingPointError: if the loss becomes NaN or infinite.
-    """
+    """Train one model, measure it, and leave it in the directory's ``model/``: `train_model`, for its record alone."""
     return train_model(config, directory, resume=resume, progress=progress)[1]
 
 
 def train_model(
     config: Config, directory: str | Path | None = None, *, resume: bool = False, progress: bool = True
 ) -> tuple[RoFormerSim, Record]:
-    """Do what `train` does, and return the model too."""
+    """Train one model and measure it; arguments and errors as in `Run`, metrics as in `evaluate`."""
     with Run("roformer_sim", config, directory, resume=resume, progress=progress) as run:
-        if not (config.generation or config.contrast or config.teacher):
-            raise ValueError(
-                "generation, contrast and teacher: got none of them; expected something to learn"
-            )
-        known = [load_corpus(name, config.max_length) for name in config.corpora]
-        corpora = [corpus for corpus, _ in known]
+        loaded = [load_corpus(name, config.max_length) for name in config.corpora]
+        corpora = [corpus for corpus, _ in loaded]
         model = load_start(config, config.start)
-        teacher = None if config.teacher is None else load_start(config, config.teacher)
-        if teacher is not None:
-            teacher.to(run.device).eval().requires_grad_(False)
+        teacher = load_teacher(config, run.device)
         tokenizer = model.tokenizer
         optimizer = torch.optim.AdamW(decay_groups(model, config.weight_decay), lr=config.learning_rate)
         scheduler = OneCycleLR(optimizer, config.learning_rate, config.steps, pct_start=config.warmup)
         model, optimizer, scheduler = run.prepare(model, optimizer, scheduler)
         model.train()
+        terms: dict[str, Tensor] = {}
+
+        def objective(same: Tensor, rows: Tensor, known: Tensor | None = None) -> Tensor:
+            vectors, nll, tokens = unpack(rows)
+            if config.generation:  # UniLM: write the other text of the pair
+                terms["generation"] = nll.sum() / tokens.sum()
+            if config.contrast:  # SimBERT: find it among all others of the batch
+                # Rows of other processes have texts that this one does not know.
+                mask = same if len(rows) == len(same) else None
+                terms["contrast"] = contrastive_loss(vectors, scale=config.scale, mask=mask)
+            if known is not None:  # RoFormer-Sim's second stage: the teacher's geometry
+                terms["distillation"] = distillation_loss(known, vectors, config.distillation)
+            return torch.stack(list(terms.values())).sum()
 
         for step in run.steps(config.steps):
             pairs = draw(corpora, step, config.pairs, config.seed, within=config.within)
-            share = run.shard(torch.arange(config.pairs))
-            sources, targets = both_orders([pairs[i] for i in share])
+            sources, targets = both_orders([pairs[i] for i in run.shard(torch.arange(config.pairs))])
             batch = tokenizer.encode(sources, targets, max_length=2 * config.max_length)
             chance = torch.Generator().manual_seed(1_000_003 * config.seed + step)
-            ids = hide(batch, tokenizer, share=config.noise, rate=config.hidden, generator=chance)
-            inputs = {
-                "ids": ids.to(run.device),
-                "types": batch.types.to(run.device),
-                "lengths": batch.lengths.to(run.device),
-                "source_lengths": batch.source_lengths.to(run.device),
-            }
-            objective = Objective(config, equal_texts(sources).to(run.device))
-            towers: list[Encoder] = [model]
-            tower_inputs: list[dict[str, Tensor]] = [inputs]
-            if teacher is not None:  # it reads the sources without noise
+            noisy = hide(batch, tokenizer, share=config.noise, rate=config.hidden, generator=chance)
+            encoders: list[Encoder] = [model]
+            inputs = [vars(dataclasses.replace(batch, ids=noisy).to(run.device))]
+            if teacher is not None:  # which reads the sources without noise
                 whole = teacher.tokenizer.encode(sources, max_length=teacher.max_length).to(run.device)
-                towers.append(teacher.vectors)
-                tower_inputs.append({"ids": whole.ids, "lengths": whole.lengths})
+                encoders.append(teacher.vectors)
+                inputs.append({"ids": whole.ids, "lengths": whole.lengths})
+            loss_of = partial(objective, equal_texts(sources).to(run.device))
             if config.micro_batch is None:
-                loss = objective(*(f(**x) for f, x in zip(towers, tower_inputs, strict=True)))
+                loss = loss_of(*(encode(**x) for encode, x in zip(encoders, inputs, strict=True)))
                 run.backward(loss)
-            else:
-                loss = accumulate(
-                    towers, tower_inputs, objective, config.micro_batch, accelerator=run.accelerator
-                )
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            else:  # as lesson 7 does: exact, though the batch does not fit into memory at once
+                loss = accumulate(encoders, inputs, loss_of, config.micro_batch, accelerator=run.accelerator)
+            run.clip(model.parameters(), config.max_grad_norm)
             optimizer.step()
             scheduler.step()
             optimizer.zero_grad()
-            if step % max(1, config.steps // 50) == 0:
-                run.log(loss=loss, **objective.parts)
+            if run.logs(step):
+                run.log(loss=loss, **terms)
 
         model = run.accelerator.unwrap_model(model).eval()
-        source = "; ".join(dict.fromkeys(source for _, source in known))
-        record = run.finish(evaluate(model, config), name=config.name, data=source)
+        metrics = evaluate(model, config.corpora, config.tests)
+        data = "; ".join(dict.fromkeys(source for _, source in loaded))
+        record = run.finish(metrics, name=config.name, data=data)
         if directory is not None and run.is_main:
             folder = Path(directory) / "model"
             model.save_pretrained(folder, dtype=torch.float16)
@@ -306,32 +262,19 @@ def train_model(
         return model, record
 
 
-class Objective:
-    """The loss of a batch, as a function of all its rows: what is switched on is added up.
+def load_teacher(config: Config, device: torch.device | str) -> RoFormerSim | None:
+    """Return the frozen model whose vectors are copied; None where there is none.
 
-    Attributes:
-        parts: the terms of the last call, by name.
+    Raises:
+        ValueError: if then nothing is left to learn.
     """
-
-    def __init__(self, config: Config, same: Tensor) -> None:
-        self.config = config
-        self.same = same
-        self.parts: dict[str, Tensor] = {}
-
-    def __call__(self, rows: Tensor, teacher: Tensor | None = None) -> Tensor:
-        """Return the loss of `RoFormerSim.forward`'s rows, and of the teacher's vectors of the same sources."""
-        vectors, nll, tokens = unpack(rows)
-        parts: dict[str, Tensor] = {}
-        if self.config.generation:
-            parts["generation"] = nll.sum() / tokens.sum()
-        if self.config.contrast:
-            # Rows of other processes have texts that this one does not know.
-            mask = self.same if len(rows) == len(self.same) else None
-            parts["contrast"] = contrastive_loss(vectors, scale=self.config.scale, mask=mask)
-        if teacher is not None:
-            parts["distillation"] = distillation_loss(teacher, vectors, self.config.distillation)
-        self.parts = {name: part.detach() for name, part in parts.items()}
-        return torch.stack(list(parts.values())).sum()
+    if config.teacher is None:
+        if not (config.generation or config.contrast):
+            raise ValueError(
+                "generation, contrast and teacher: got none of them; expected something to learn"
+            )
+        return None
+    return load_start(config, config.teacher).to(device).eval().requires_grad_(False)
 
 
 def load_start(config: Config, source: str) -> RoFormerSim:
@@ -369,86 +312,3 @@ def fresh_model(config: Config, vocabulary: int) -> LanguageModel:
             initializer_range=round(0.55 / config.dim**0.5, 4),
         )
     )
-
-
-# ---------------------------------------------------------------- tests
-
-
-def evaluate(model: RoFormerSim, config: Config) -> dict[str, Any]:
-    """Return what a model is worth.
-
-    Returns:
-        "parameters"; for runs on the embedded corpus what `judge_retrieval` and `judge_generation` return; and for
-        each published set in the config's tests what `judge_pairs` does.
-    """
-    metrics: dict[str, Any] = {"parameters": sum(p.numel() for p in model.parameters())}
-    if {"questions", "statements"} & set(config.corpora):
-        metrics |= judge_retrieval(model) | judge_generation(model)
-    for name in config.tests:
-        metrics |= judge_pairs(model, name)
-    return {name: value if name == "parameters" else round(value, 4) for name, value in metrics.items()}
-
-
-def judge_retrieval(model: RoFormerSim) -> dict[str, float]:
-    """Return "entity accuracy" (at 1), "entity mrr", "entity spearman", and so for each level and for statements."""
-    metrics: dict[str, float] = {}
-    scorer = cosines(model)
-    for level in LEVELS:
-        for kind, value in question_retrieval(level).measure(scorer).items():
-            metrics[f"{level} {kind}"] = value
-        metrics[f"{level} spearman"] = graded_questions(level).measure(model)
-    for kind, value in statement_retrieval().measure(scorer).items():
-        metrics[f"statements {kind}"] = value
-    return metrics
-
-
-def judge_generation(model: RoFormerSim, samples: int = SAMPLES, sources: int = SOURCES) -> dict[str, float]:
-    """Return what the grammar says of samples for questions of each level and for statements of new combinations.
-
-    Returns:
-        "entity valid", "entity same", ... as `generation_measures` names them, and for all questions of known intents
-        together "fresh" and "ranked" as `reranking_measures` does.
-    """
-    meanings: dict[str, list[Meaning]] = {level: list(all_questions(level)[:sources]) for level in LEVELS}
-    meanings["statements"] = list(distinct_statements(sources, random.Random(0), "combination"))
-    written = {name: write(model, some, samples) for name, some in meanings.items()}
-    metrics = {
-        f"{name} {kind}": value
-        for name, some in written.items()
-        for kind, value in generation_measures(some).items()
-    }
-    known = written["combination"] + written["entity"]
-    return metrics | reranking_measures(model, known)
-
-
-def judge_pairs(model: RoFormerSim, name: str, *, most: int = 2000) -> dict[str, float]:
-    """Return Spearman's correlation of cosines and labels of a published set's pairs, for every pooling.
-
-    The names are "atec cls", "atec cls whitened", "atec cls third" (whitened, and a third of the directions kept), and
-    "atec jaccard" for the characters alone.
-
-    The test part is taken, or the valid one where there is no other; whitening is fitted on the same texts' vectors,
-    as in the article's evaluation. Texts that are too long are cut.
-    """
-    try:
-        texts = load_texts(name, "test")
-    except DataNotFound:
-        texts = load_texts(name, "valid")
-    if texts.second is None or texts.labels is None:
-        raise ValueError(f"tests: {name!r} has no labelled pairs")
-    longest = model.max_length - 2
-    first, second = ([text[:longest] for text in some[:most]] for some in (texts.first, texts.second))
-    labels = texts.labels[:most]
-    poolings: tuple[Pooling, ...] = ("cls", "mean", "first_last")
-    if model.encoder.pooler is not None:
-        poolings = ("pooler", "linear", *poolings)
-    overlap = [jaccard(a, b) for a, b in zip(first, second, strict=True)]
-    metrics = {f"{name} jaccard": spearman(overlap, labels)}
-    for pooling in poolings:
-        vectors = model.encode([*first, *second], pooling=pooling, normalize=False)
-        white = Whitening.fit(vectors)(vectors)
-        third = white[:, : vectors.shape[1] // 3]  # the article keeps 256 of 768
-        for kind, x in {"": vectors, " whitened": white, " third": third}.items():
-            u, v = x[: len(first)], x[len(first) :]
-            metrics[f"{name} {pooling}{kind}"] = spearman(torch.cosine_similarity(u, v), labels)
-    return metrics

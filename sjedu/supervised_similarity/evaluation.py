@@ -1,74 +1,31 @@
-"""How well cosines agree with labels: rank correlation with its interval, confusion, ROC, calibration."""
+"""What is measured of a model: its order of pairs, the article's ten pairs, its writing, and what its heads learnt."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+import random
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64
-from scipy.stats import rankdata
-from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
+from jaxtyping import Float
 from torch import Tensor
 
-from sjedu.roformer_sim.evaluation import spearman
-from sjedu.supervised_similarity.tasks import PairSet
+from sjedu.data.text import all_questions
+from sjedu.measures import Calibration as Calibration
+from sjedu.measures import auc as auc
+from sjedu.measures import best_threshold as best_threshold
+from sjedu.measures import bootstrap as bootstrap
+from sjedu.measures import calibration_error as calibration_error
+from sjedu.measures import confusion as confusion
+from sjedu.measures import roc as roc
+from sjedu.roformer_sim import RoFormerSim
+from sjedu.roformer_sim.evaluation import generation_measures, meaning_of, write
+from sjedu.roformer_sim.pairs import distinct_statements
+from sjedu.supervised_similarity.heads import Heads
+from sjedu.supervised_similarity.tasks import ARTICLE_PAIRS, YES_NO_SETS, PairSet
 
 Encode: TypeAlias = Callable[[Sequence[str]], Tensor]
-Numbers: TypeAlias = Sequence[float] | np.ndarray
-
-
-@dataclass(frozen=True)
-class Correlation:
-    """Spearman's rank correlation, with a bootstrap interval.
-
-    Attributes:
-        value: of the pairs at hand.
-        low: lower end of the interval.
-        high: its upper end.
-    """
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{100 * self.value:.1f} [{100 * self.low:.1f}, {100 * self.high:.1f}]".replace("-", "−")
-
-
-def bootstrap(
-    scores: Numbers, labels: Numbers, *, samples: int = 1000, level: float = 0.95, seed: int = 0
-) -> Correlation:
-    """Return the rank correlation with the percentile interval over pairs drawn with replacement.
-
-    The interval says how much the figure depends on which pairs were tested, not on the seed of the training.
-
-    Args:
-        scores: of the pairs.
-        labels: of the pairs.
-        samples: how often pairs are drawn.
-        level: how much of the resampled figures lies within.
-        seed: of the draws.
-
-    Raises:
-        ValueError: as `spearman`, and if samples or level make no sense. Draws in which all labels are equal are drawn
-            again.
-    """
-    if samples < 20 or not 0 < level < 1:
-        raise ValueError(f"samples must be at least 20 and level in (0, 1), got {samples} and {level}")
-    value = spearman(scores, labels)
-    x, y = _two(scores, labels)
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(0, len(x), (samples, len(x)))
-    while (flat := (np.ptp(y[drawn], axis=1) == 0) | (np.ptp(x[drawn], axis=1) == 0)).any():
-        drawn[flat] = rng.integers(0, len(x), (int(flat.sum()), len(x)))
-    found = _correlations(rankdata(x[drawn], axis=1), rankdata(y[drawn], axis=1))
-    tail = 50 * (1 - level)
-    low, high = np.percentile(found, (tail, 100 - tail))
-    return Correlation(value, float(low), float(high))
 
 
 def cosines(encode: Encode, pairs: PairSet) -> Float[Tensor, " pairs"]:
@@ -80,194 +37,112 @@ def cosines(encode: Encode, pairs: PairSet) -> Float[Tensor, " pairs"]:
     return (first * second).sum(-1)
 
 
-def evaluate(encode: Encode, sets: Sequence[PairSet], *, samples: int = 300) -> dict[str, Correlation]:
-    """Return of each set how well the order of the cosines agrees with that of the labels.
+def measure(model: RoFormerSim, tests: Sequence[PairSet], written: int = 0) -> dict[str, Any]:
+    """Return what a model's cosines are worth, and its writing.
+
+    Args:
+        model: that encodes.
+        tests: pairs with labels.
+        written: on how many held-out meanings its writing is measured; 0 for none.
+
+    Returns:
+        "spearman" and "interval" (95 %, over the pairs) of each set; their "mean" over the sets answered by yes or
+        no; "kinds", of each set the mean cosine of each kind of pair; "pairs", the cosines of the article's ten pairs;
+        "generation", as `generation_measures` gives it.
 
     Raises:
         ValueError: if a set has only one class, or all cosines are equal; names the set.
     """
-    found = {}
-    for pairs in sets:
+    metrics: dict[str, Any] = {"spearman": {}, "interval": {}, "kinds": {}}
+    for pairs in tests:
+        similarity = cosines(model.encode, pairs).double().cpu().numpy()
         try:
-            found[pairs.name] = bootstrap(
-                cosines(encode, pairs).cpu().double().numpy(), pairs.order().numpy(), samples=samples
-            )
+            correlation = bootstrap(similarity, pairs.order().numpy(), samples=300)
         except ValueError as error:
             raise ValueError(f"{pairs.name}: {error}") from error
-    return found
+        metrics["spearman"][pairs.name] = round(correlation.value, 4)
+        metrics["interval"][pairs.name] = [round(correlation.low, 4), round(correlation.high, 4)]
+        if any(pairs.kinds):
+            metrics["kinds"][pairs.name] = _by_kind(similarity, pairs)
+    counted = [v for name, v in metrics["spearman"].items() if name in YES_NO_SETS] or list(
+        metrics["spearman"].values()
+    )
+    metrics["mean"] = round(float(np.mean(counted)), 4)
+    first, second, _ = zip(*ARTICLE_PAIRS, strict=True)
+    metrics["pairs"] = [round(c, 4) for c in model.similarity(first, second).tolist()]
+    if written:
+        metrics["generation"] = measure_writing(model, written)
+    return metrics
 
 
-# ---------------------------------------------------------------- thresholds
+def measure_writing(model: RoFormerSim, meanings: int, seed: int = 0) -> dict[str, float]:
+    """Return what the grammar says of what a model writes for held-out meanings: half questions, half statements."""
+    rng = random.Random(f"writing {seed}")
+    known = [*all_questions("combination"), *all_questions("entity")]
+    chosen = rng.sample(known, meanings // 2)
+    chosen_statements = distinct_statements(meanings - len(chosen), rng, "combination")
+    written = write(model, [*chosen, *chosen_statements], 4, seed=seed)
+    return {name: round(value, 4) for name, value in generation_measures(written).items()}
 
 
-@dataclass(frozen=True)
-class Confusion:
-    """What a threshold on the score makes of the labels: alike where the score is at least the threshold."""
+@torch.no_grad()
+def read_heads(model: RoFormerSim, heads: Heads, tests: Sequence[PairSet]) -> dict[str, dict[str, float]]:
+    """Return how far each part of a head tells pairs that are alike, on test pairs of its own set.
 
-    true_alike: int
-    false_alike: int
-    missed: int
-    true_other: int
-
-    @property
-    def accuracy(self) -> float:
-        """The share of pairs that are answered right."""
-        total = self.true_alike + self.false_alike + self.missed + self.true_other
-        return (self.true_alike + self.true_other) / total
-
-    @property
-    def precision(self) -> float:
-        """Of those called alike, the share that is; 1 where none is called alike."""
-        called = self.true_alike + self.false_alike
-        return self.true_alike / called if called else 1.0
-
-    @property
-    def recall(self) -> float:
-        """Of those alike, the share that is called so."""
-        return self.true_alike / (self.true_alike + self.missed)
-
-    @property
-    def false_rate(self) -> float:
-        """Of those not alike, the share that is called alike."""
-        return self.false_alike / (self.false_alike + self.true_other)
-
-
-def confusion(scores: Numbers, alike: Numbers, threshold: float) -> Confusion:
-    """Return the confusion table at a threshold.
-
-    Raises:
-        ValueError: if lengths differ, a label is neither 0 nor 1, or one of the two does not occur.
+    Returns:
+        Of each set with a head on u, v and |u-v| and two classes: "topic" and "meaning", the AUC of ⟨u, w₁⟩ + ⟨v, w₂⟩
+        and of ⟨|u-v|, w₃⟩ as scores of alike; "spread topic" and "spread meaning", the standard deviation of both
+        scores over pairs; "entity", the share of the variance of ⟨u, w₁⟩ that the first sentence's entity explains,
+        where the grammar can read it; "negative", the share of w₃ below 0; "equal", the cosine
+        of w₁ and w₂.
     """
-    x, t = _binary(scores, alike)
-    called = x >= threshold
-    counts = [
-        int(np.sum(called & t)),
-        int(np.sum(called & ~t)),
-        int(np.sum(~called & t)),
-        int(np.sum(~called & ~t)),
-    ]
-    return Confusion(*counts)
+    parts = {}
+    for pairs in tests:
+        if (
+            pairs.name not in heads.key
+            or len(pairs.classes) != 2
+            or heads[pairs.name].parts != ("u", "v", "|u-v|")
+        ):
+            continue
+        head = heads[pairs.name]
+        u, v = (model.encode(column, normalize=False) for column in (pairs.first, pairs.second))
+        shares, weights = head.shares(u, v), head.weights()
+        topic = _numbers(shares["u"] + shares["v"])
+        meaning = _numbers(shares["|u-v|"])
+        alike = pairs.alike().numpy()
+        values = {
+            "topic": auc(topic, alike),
+            "meaning": auc(meaning, alike),
+            "spread topic": float(topic.std()),
+            "spread meaning": float(meaning.std()),
+            "negative": float((weights["|u-v|"] < 0).float().mean()),
+            "equal": float(torch.nn.functional.cosine_similarity(weights["u"], weights["v"], dim=0)),
+        }
+        entity = _explained_by_entity(_numbers(shares["u"]), pairs.first)
+        values |= {} if entity is None else {"entity": entity}
+        parts[pairs.name] = {name: round(value, 4) for name, value in values.items()}
+    return parts
 
 
-def roc(
-    scores: Numbers, alike: Numbers
-) -> tuple[Float64[np.ndarray, " points"], Float64[np.ndarray, " points"]]:
-    """Return the rates of falsely and of rightly called pairs, for all thresholds from above to below.
+def _by_kind(similarity: np.ndarray, pairs: PairSet) -> dict[str, float]:
+    kinds = np.array(pairs.kinds)
+    return {kind: round(float(similarity[kinds == kind].mean()), 4) for kind in sorted(set(pairs.kinds))}
 
-    Raises:
-        ValueError: as `confusion`.
+
+def _explained_by_entity(scores: np.ndarray, texts: Sequence[str]) -> float | None:
+    """The share of the variance of scores that the texts' entities explain; None where the grammar cannot read them.
+
+    It is corrected for the number of entities: 0 is what is expected of scores that do not depend on them.
     """
-    x, t = _binary(scores, alike)
-    order = np.argsort(-x, kind="stable")
-    last = np.append(np.diff(x[order]) != 0, True)  # where a run of equal scores ends
-    rights, wrongs = np.cumsum(t[order])[last], np.cumsum(~t[order])[last]
-    return np.append(0.0, wrongs / wrongs[-1]), np.append(0.0, rights / rights[-1])
+    meanings = [meaning_of(text) for text in texts]
+    if any(meaning is None for meaning in meanings):
+        return None
+    entities = np.array([meaning.entity for meaning in meanings if meaning is not None])
+    known = sorted(set(entities.tolist()))
+    within = sum(float(((scores[entities == e] - scores[entities == e].mean()) ** 2).sum()) for e in known)
+    total = float(((scores - scores.mean()) ** 2).sum())
+    return 1 - within / (len(scores) - len(known)) / (total / (len(scores) - 1))
 
 
-def auc(scores: Numbers, alike: Numbers) -> float:
-    """Return the probability that a pair that is alike outscores one that is not; ties count half.
-
-    Raises:
-        ValueError: as `confusion`.
-    """
-    x, t = _binary(scores, alike)
-    positives = int(t.sum())
-    below = rankdata(x)[t].sum() - positives * (positives + 1) / 2
-    return float(below / (positives * (len(t) - positives)))
-
-
-def best_threshold(scores: Numbers, alike: Numbers) -> float:
-    """Return the threshold with the best accuracy: midway between two scores; the lowest of equally good ones.
-
-    Raises:
-        ValueError: as `confusion`.
-    """
-    x, _ = _binary(scores, alike)
-    values = np.unique(x)
-    candidates = [values[0] - 1e-6, *((values[1:] + values[:-1]) / 2), values[-1] + 1e-6]
-    return float(max(candidates, key=lambda threshold: confusion(x, alike, threshold).accuracy))
-
-
-# ---------------------------------------------------------------- calibration
-
-
-class Calibration:
-    """From a cosine to the probability that the pair is alike, learnt on labelled pairs that nothing else saw.
-
-    "isotonic" fits any increasing step function, "platt" a logistic curve in the cosine. Both leave the order, and so
-    Spearman, as it is (isotonic may tie); what they add is that 0.8 means eight in ten.
-
-    Args:
-        scores: cosines of labelled pairs.
-        alike: 1 or 0 of each.
-        kind: of the curve.
-
-    Raises:
-        ValueError: if there is no such kind, lengths differ, or one class is missing.
-    """
-
-    def __init__(
-        self, scores: Numbers, alike: Numbers, kind: Literal["isotonic", "platt"] = "isotonic"
-    ) -> None:
-        x, t = _binary(scores, alike)
-        if kind == "isotonic":
-            curve = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(x, t.astype(float))
-            self._probability: Callable[[np.ndarray], np.ndarray] = curve.predict
-        elif kind == "platt":
-            line = LogisticRegression(C=1e6).fit(x[:, None], t)
-            self._probability = lambda scores: line.predict_proba(scores[:, None])[:, 1]
-        else:
-            raise ValueError(f"kind must be 'isotonic' or 'platt', got {kind!r}")
-
-    def __call__(self, scores: Numbers) -> Float64[np.ndarray, " pairs"]:
-        """Return the probabilities of pairs with these cosines."""
-        return np.asarray(self._probability(np.asarray(scores, dtype=np.float64)), dtype=np.float64)
-
-
-def calibration_error(probabilities: Numbers, alike: Numbers, bins: int = 10) -> float:
-    """Return the mean gap between stated probability and share of alike pairs, over equally wide bins (ECE).
-
-    Raises:
-        ValueError: if lengths differ, a label is neither 0 nor 1, or a probability is not in [0, 1].
-    """
-    p, t = _two(probabilities, alike)
-    if p.min() < 0 or p.max() > 1:
-        raise ValueError(f"probabilities must be in [0, 1], got {p.min():.3f} to {p.max():.3f}")
-    place = np.minimum((p * bins).astype(int), bins - 1)
-    gaps = [
-        abs(float(np.mean(p[place == b] - t[place == b]))) * float(np.mean(place == b)) for b in set(place)
-    ]
-    return float(sum(gaps))
-
-
-# ---------------------------------------------------------------- checks
-
-
-def mean_of(found: Mapping[str, Correlation], names: Sequence[str]) -> float:
-    """Return the mean correlation over sets."""
-    return float(np.mean([found[name].value for name in names]))
-
-
-def _correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    x, y = x - x.mean(1, keepdims=True), y - y.mean(1, keepdims=True)
-    return np.asarray((x * y).sum(1) / np.sqrt((x * x).sum(1) * (y * y).sum(1)))
-
-
-def _two(scores: Numbers, labels: Numbers) -> tuple[np.ndarray, np.ndarray]:
-    x, y = np.asarray(scores, dtype=np.float64), np.asarray(labels, dtype=np.float64)
-    if x.ndim != 1 or x.shape != y.shape:
-        raise ValueError(f"scores and labels must be equally many, got shapes {x.shape} and {y.shape}")
-    if len(x) < 2:
-        raise ValueError(f"scores: expected at least two pairs, got {len(x)}")
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise ValueError("scores and labels must be finite")
-    return x, y
-
-
-def _binary(scores: Numbers, alike: Numbers) -> tuple[np.ndarray, np.ndarray]:
-    x, t = _two(scores, alike)
-    if unknown := set(t.tolist()) - {0.0, 1.0}:
-        raise ValueError(f"alike must be 0 or 1, got {sorted(unknown)}")
-    if len(set(t.tolist())) < 2:
-        raise ValueError(f"alike: all pairs have the label {t[0]:.0f}; expected some of both")
-    return x, t == 1
+def _numbers(values: Tensor) -> np.ndarray:
+    return np.asarray(values.double().cpu().numpy())

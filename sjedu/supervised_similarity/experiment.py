@@ -47,6 +47,7 @@ from sjedu.roformer import load_small as load_pretrained
 from sjedu.roformer_sim import RoFormerSim
 from sjedu.roformer_sim import load_small as load_roformer_sim
 from sjedu.supervised_similarity.card import write_card
+from sjedu.supervised_similarity.evaluation import measure, read_heads
 from sjedu.supervised_similarity.heads import ARTICLE_PARTS, Heads, Part
 from sjedu.supervised_similarity.learning import (
     Objective,
@@ -57,7 +58,6 @@ from sjedu.supervised_similarity.learning import (
     mined_loss,
     take_pairs,
 )
-from sjedu.supervised_similarity.measures import measure, read_heads
 from sjedu.supervised_similarity.tasks import (
     REAL_SETS,
     STRICT_SETS,

@@ -21,7 +21,8 @@ from sjedu.contrastive_accumulation.sentences import (
     embedded_questions,
     pretrained_tokens,
 )
-from sjedu.contrastive_accumulation.tasks import linear_probe, random_view, recall
+from sjedu.contrastive_accumulation.tasks import linear_probe, random_view
+from sjedu.measures import recall_at
 
 
 def config(preset="cpu", **numbers):
@@ -148,9 +149,9 @@ def test_views_are_pictures_of_the_same_range_and_repeat_by_seed():
 def test_recall_counts_who_is_more_similar():
     u = torch.eye(4)
     v = torch.tensor([[1.0, 0, 0, 0], [0.5, 0.4, 0, 0], [0, 0, 1, 0], [0, 0, 0.2, 0.1]])
-    assert recall(u, v, 1) == 1.0
-    assert recall(v, u, 1) == 0.5
-    assert recall(v, u, 2) == 1.0
+    assert recall_at(u @ v.T, 1) == 1.0
+    assert recall_at(v @ u.T, 1) == 0.5
+    assert recall_at(v @ u.T, 2) == 1.0
 
 
 def test_the_probe_separates_what_can_be_separated():

@@ -1,17 +1,11 @@
-"""Measures against other projects' and by hand; tasks of the grammar; what is refused."""
+"""Retrieval on the grammar, and what it says of samples; the measures themselves are in tests/measures."""
 
-import inspect
-
-import numpy as np
 import pytest
-import scipy.stats
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from tiny_sim import make_sim
 
 from sjedu.data.text import all_questions, grade, level_of, parse_question, parse_statement
-from sjedu.roformer_sim import Candidate, accuracy_at_1, mean_reciprocal_rank, spearman
+from sjedu.roformer_sim import Candidate
 from sjedu.roformer_sim.evaluation import (
     Retrieval,
     Written,
@@ -25,45 +19,6 @@ from sjedu.roformer_sim.evaluation import (
     statement_retrieval,
     write,
 )
-
-
-@given(st.lists(st.tuples(st.integers(0, 4), st.floats(-1, 1)), min_size=3, max_size=30))
-def test_spearman_is_pearson_of_mean_ranks(pairs):
-    x, y = (np.array(values, dtype=float) for values in zip(*pairs, strict=True))
-    if (x == x[0]).all() or (y == y[0]).all():
-        with pytest.raises(ValueError, match="no correlation is defined"):
-            spearman(x, y)
-        return
-    ranks = scipy.stats.rankdata(x), scipy.stats.rankdata(y)
-    assert spearman(x, y) == pytest.approx(float(np.corrcoef(*ranks)[0, 1]), abs=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("x", "y", "message"),
-    [
-        ([1.0, 2.0], [1.0, 2.0, 3.0], r"got shapes \(2,\) and \(3,\)"),
-        ([1.0], [1.0], "of 2 or more"),
-        ([1.0, float("nan")], [1.0, 2.0], "x: got nan"),
-        ([1.0, 2.0], [3.0, 3.0], "y: all 2 values are 3.0"),
-    ],
-)
-def test_spearman_refuses(x, y, message):
-    with pytest.raises(ValueError, match=message):
-        spearman(x, y)
-
-
-def test_accuracy_and_rank_by_hand():
-    scores = torch.tensor([[0.9, 0.1, 0.5], [0.2, 0.9, 0.5], [0.3, 0.3, 0.3]])
-    relevant = torch.tensor([[True, False, False], [False, False, True], [True, False, False]])
-    assert accuracy_at_1(scores, relevant) == pytest.approx((1 + 0 + 1 / 3) / 3)
-    assert mean_reciprocal_rank(scores, relevant) == pytest.approx((1 + 1 / 2 + 1 / 2) / 3)
-
-
-def test_a_query_without_an_answer_is_refused():
-    with pytest.raises(ValueError, match="query 1 has no relevant text"):
-        accuracy_at_1(torch.zeros(2, 2), torch.tensor([[True, False], [False, False]]))
-    with pytest.raises(ValueError, match=r"expected \(queries, corpus\) both"):
-        inspect.unwrap(mean_reciprocal_rank)(torch.zeros(2, 2), torch.ones(2, 3, dtype=torch.bool))
 
 
 @pytest.mark.parametrize("level", ["combination", "entity", "intent"])

@@ -8,20 +8,23 @@ import torch
 from interrupted import assert_resumes
 from tiny_sim import TOKENIZER, make_sim
 
-from sjedu.roformer_sim import RoFormerSim, contrastive_loss, unpack
+from sjedu.roformer_sim import RoFormerSim, evaluation
 from sjedu.roformer_sim import experiment as module
-from sjedu.roformer_sim.experiment import PRESETS, Config, Objective, load_start, train, train_model
+from sjedu.roformer_sim.experiment import PRESETS, Config, load_start, train, train_model
+from sjedu.roformer_sim.losses import contrastive_loss, equal_texts
+from sjedu.roformer_sim.model import unpack
+from sjedu.roformer_sim.pairs import both_orders, draw, load_corpus
 
-judge_retrieval = module.judge_retrieval
+measure_retrieval = evaluation.measure_retrieval
 TINY = {"start": "fresh", "dim": 32, "layers": 1, "heads": 2, "steps": 2, "pairs": 4}
 
 
 @pytest.fixture(autouse=True)
 def few_samples(monkeypatch):
-    monkeypatch.setattr(module, "SAMPLES", 1)
-    monkeypatch.setattr(module, "SOURCES", 2)
-    monkeypatch.setattr(module, "judge_generation", lambda model: {"entity valid": 0.0})
-    monkeypatch.setattr(module, "judge_retrieval", lambda model: {"entity accuracy": 0.0})
+    monkeypatch.setattr(evaluation, "SAMPLES", 1)
+    monkeypatch.setattr(evaluation, "SOURCES", 2)
+    monkeypatch.setattr(evaluation, "measure_generation", lambda model: {"entity valid": 0.0})
+    monkeypatch.setattr(evaluation, "measure_retrieval", lambda model: {"entity accuracy": 0.0})
 
 
 def tiny(preset="cpu", **values):
@@ -30,7 +33,7 @@ def tiny(preset="cpu", **values):
 
 def test_contrast_and_generation_are_learnt(monkeypatch):
     """In seconds, from nothing: held-out combinations are found, and the target's loss falls."""
-    monkeypatch.setattr(module, "judge_retrieval", judge_retrieval)
+    monkeypatch.setattr(evaluation, "measure_retrieval", measure_retrieval)
     config = tiny("simbert", dim=48, layers=2, steps=100, pairs=12, learning_rate=3e-3)
     record = train(config, progress=False)
     assert record.metrics["combination accuracy"] > 0.3  # chance is 0.0025
@@ -45,25 +48,37 @@ def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path):
     assert files[0] == files[1]
 
 
-def test_what_is_switched_off_is_not_in_the_loss():
-    rows = torch.randn(4, 10, generator=torch.Generator().manual_seed(0)).abs()
-    same = torch.zeros(4, 4, dtype=torch.bool)
-    vectors, nll, tokens = unpack(rows)
-    both = Objective(Config(), same)
-    assert float(both(rows)) == pytest.approx(float(nll.sum() / tokens.sum() + contrastive_loss(vectors)))
-    assert set(both.parts) == {"generation", "contrast"}
-    assert set_of(Config(generation=False), rows) == {"contrast"}
-    assert set_of(Config(contrast=False), rows) == {"generation"}
-    distil = Config(contrast=False, teacher="sim")
-    assert set_of(distil, rows, torch.randn(4, 7)) == {"generation", "distillation"}
+@pytest.mark.parametrize(
+    ("values", "terms"),
+    [
+        ({}, {"generation", "contrast"}),
+        ({"generation": False}, {"contrast"}),
+        ({"contrast": False}, {"generation"}),
+        ({"contrast": False, "teacher": "sim"}, {"generation", "distillation"}),
+        ({"contrast": False, "generation": False, "teacher": "sim"}, {"distillation"}),
+    ],
+)
+@pytest.mark.parametrize("micro_batch", [None, 2])
+def test_what_is_switched_off_is_not_in_the_loss(values, terms, micro_batch):
+    curves = train(tiny(**values, micro_batch=micro_batch), progress=False).curves
+    assert set(curves) - {"step", "loss"} == terms
+    assert curves["loss"] == pytest.approx(
+        [sum(parts) for parts in zip(*map(curves.get, terms), strict=True)]
+    )
 
 
-def set_of(config, rows, *teacher):
-    objective = Objective(config, torch.zeros(4, 4, dtype=torch.bool))
-    rows = rows.clone().requires_grad_()
-    objective(rows, *teacher).backward()
-    assert rows.grad is not None
-    return set(objective.parts)
+def test_the_loss_is_that_of_the_first_batch():
+    """By hand: the model that the run starts from, on the batch that it sees first."""
+    config = tiny(steps=1, noise=0.0)
+    curves = train(config, progress=False).curves
+    torch.manual_seed(config.seed)
+    model = load_start(config, "fresh")
+    corpora = [load_corpus(name)[0] for name in config.corpora]
+    sources, targets = both_orders(draw(corpora, 0, config.pairs, config.seed))
+    vectors, nll, tokens = unpack(model(**vars(model.tokenizer.encode(sources, targets, max_length=80))))
+    assert curves["generation"][0] == pytest.approx(float(nll.sum() / tokens.sum()), rel=1e-5)
+    contrast = float(contrastive_loss(vectors, mask=equal_texts(sources)))
+    assert curves["contrast"][0] == pytest.approx(contrast, rel=1e-5)
 
 
 def test_accumulation_is_the_same_step(tmp_path):
@@ -155,14 +170,20 @@ def test_the_gpu_presets_say_everything():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"corpora": ()}, "corpora must name at least one"),
-        ({"teacher": "sim"}, "contrast: got True with the teacher 'sim'"),
-        ({"pairs": 1}, "pairs must be at least 2, got 1"),
+        ({"corpora": ()}, r"corpora: got \(\); expected a length of at least 1"),
+        ({"pairs": 1}, "pairs: got 1; expected at least 2"),
+        ({"max_grad_norm": 0.0}, r"max_grad_norm: got 0\.0; expected more than 0"),
+        ({"noise": 1.5}, r"noise: got 1\.5"),
     ],
 )
 def test_configs_that_make_no_sense_are_refused(values, message):
     with pytest.raises(ValueError, match=message):
-        Config(**values)
+        train(Config(**values), progress=False)
+
+
+def test_a_teacher_takes_the_place_of_contrast():
+    with pytest.raises(ValueError, match="contrast: got True with the teacher 'sim'"):
+        Config(teacher="sim")
 
 
 def test_nothing_to_learn_is_refused():

@@ -6,8 +6,8 @@ import pytest
 
 from sjedu.records import load_records
 from sjedu.supervised_similarity.card import write_card
+from sjedu.supervised_similarity.evaluation import measure
 from sjedu.supervised_similarity.experiment import PAIRS_SEED, load_small
-from sjedu.supervised_similarity.measures import measure
 from sjedu.supervised_similarity.tasks import embedded_set
 
 FOLDER = resources.files("sjedu.supervised_similarity") / "small"
