@@ -41,6 +41,7 @@ FIELDS_ADDED: dict[str, dict[str, Any]] = {
         "verdict_rate": 0.6,  # `embedded_corpus` had this default
         "max_grad_norm": 1.0,
     },
+    "roformer_sim": {"max_grad_norm": 1.0},
     "supervised_similarity": {"dropout": 0.0},  # models were loaded in evaluation mode
     "vmf_vae": {"max_grad_norm": None},
     "wgan": {"decay": False, "fakes": 1},
