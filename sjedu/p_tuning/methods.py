@@ -70,7 +70,7 @@ MethodName: TypeAlias = Literal[
     "p_tuning_full_words",
 ]
 
-METHODS: dict[MethodName, Method] = {
+METHODS: dict[str, Method] = {
     "zero_shot": Method("nothing"),
     "probe": Method("head", dense=True, learning_rate=1e-2),
     "fine_tune": Method("everything", dense=True, learning_rate=1e-4),

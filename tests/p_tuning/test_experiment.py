@@ -1,6 +1,7 @@
 """Draws, the experiment's loop, and what it learns: on a tiny model that was never pretrained."""
 
 import dataclasses
+from typing import get_args
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from sjedu.p_tuning import experiment
 from sjedu.p_tuning.backbone import Backbone
 from sjedu.p_tuning.classifier import auxiliary
 from sjedu.p_tuning.experiment import PRESETS, Config, correct, plan, schedule, templates, train
-from sjedu.p_tuning.methods import METHODS, build_classifier, learnt, restart
+from sjedu.p_tuning.methods import METHODS, MethodName, build_classifier, learnt, restart
 from sjedu.p_tuning.prompt import changed, snapshot, trainable
 from sjedu.p_tuning.tasks import (
     DATASETS,
@@ -279,3 +280,7 @@ def test_presets_can_be_told_from_each_other_and_the_large_one_is_real_code(tmp_
 def test_unknown_characters_do_no_harm():
     assert Vocabulary.of(TOKENIZER).encode("龘") == [TOKENIZER.id("[UNK]")]
     assert isinstance(experiment.load_model(Config())[0], Backbone)
+
+
+def test_a_config_knows_every_method():
+    assert set(get_args(MethodName)) == set(METHODS)
