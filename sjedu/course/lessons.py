@@ -85,7 +85,6 @@ class Lesson:
         runs_in: what the whole notebook stays under, run at once on two cores.
         needs: rooms of the lessons whose code it uses; read them first.
         after: rooms of the lessons that are worth reading first.
-        stands_on: rooms of the package that are no lessons, but that it explains and uses.
     """
 
     number: int
@@ -102,7 +101,6 @@ class Lesson:
     runs_in: str = "a minute and a half"
     needs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
-    stands_on: tuple[str, ...] = ()
 
     @property
     def notebook(self) -> PurePosixPath:

@@ -57,7 +57,6 @@ LESSON = Lesson(
     ),
     minutes=80,
     after=("rope_2d",),
-    stands_on=("roformer",),
     place=(1.0, 0.0),
     terms=TERMS,
 )

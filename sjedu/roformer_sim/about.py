@@ -65,7 +65,6 @@ LESSON = Lesson(
     runs_in="two minutes",
     needs=("contrastive_accumulation",),
     after=("rope_2d",),
-    stands_on=("roformer",),
     place=(1.0, 1.5),
     terms=TERMS,
 )

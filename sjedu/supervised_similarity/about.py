@@ -64,7 +64,6 @@ LESSON = Lesson(
     runs_in="two minutes",
     needs=("roformer_sim",),
     after=("rope_2d",),
-    stands_on=("roformer",),
     place=(2.0, 1.5),
     terms=TERMS,
 )

@@ -37,11 +37,6 @@ def test_articles(room, number, date):
 
 
 def test_dependencies():
-    assert {each.room for each in LESSONS if "roformer" in each.stands_on} == {
-        "p_tuning",
-        "roformer_sim",
-        "supervised_similarity",
-    }
     assert lesson("roformer_sim").needs == ("contrastive_accumulation",)
     assert lesson("supervised_similarity").needs == ("roformer_sim",)
     assert lesson("p_tuning").after == ("rope_2d",)

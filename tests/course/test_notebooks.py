@@ -1,5 +1,6 @@
 """The tools that make the notebooks, on tiny notebooks: one for each thing that can be wrong."""
 
+import subprocess
 from pathlib import Path
 
 import nbformat
@@ -11,6 +12,7 @@ from sjedu.course import notebooks
 from sjedu.course.lessons import lesson
 from sjedu.course.notebooks import execute, main, prepared
 
+ROOT = Path(__file__).parents[2]
 KINDS = ["header", "setup", "exercise:1.task", "exercise:1.stub", "exercise:1.check", "closing"]
 
 
@@ -112,10 +114,9 @@ def test_check_names_a_stale_readme(root, capsys):
 
 
 def test_moving_the_repository_leaves_everything_as_the_package_makes_it(root, capsys):
-    from sjedu.course import repository
-
     main([], root)
-    repository.main(["someone/else"], root)
+    make = ["make", "-f", str(ROOT / "Makefile"), "repo", "REPO=someone/else"]
+    subprocess.run(make, cwd=root, check=True, capture_output=True)
     assert main(["--check"], root) == 0
     assert "owner/name" not in (root / "README.md").read_text("utf-8")
 
