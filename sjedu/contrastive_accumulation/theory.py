@@ -165,7 +165,7 @@ class Comparison(NamedTuple):
     norm_ratio: float
 
 
-def compare(found: ArrayLike, exact: ArrayLike) -> Comparison:
+def compare(gradient: ArrayLike, exact: ArrayLike) -> Comparison:
     """Compare a gradient with the exact one: ``‖g - g*‖/‖g*‖``, the cosine and ``‖g‖/‖g*‖``.
 
     The relative error is the measure that counts: a gradient that lacks its factor 1/τ has the cosine 1.
@@ -174,12 +174,14 @@ def compare(found: ArrayLike, exact: ArrayLike) -> Comparison:
         ValueError: the shapes differ, or the exact gradient is (nearly) zero, against which nothing can be
             judged: rounding alone would look like a bug.
     """
-    g, reference = (np.asarray(x, dtype=np.float64).ravel() for x in (found, exact))
+    g, reference = (np.asarray(x, dtype=np.float64).ravel() for x in (gradient, exact))
     if g.shape != reference.shape:
-        raise ValueError(f"found and exact: got {g.size} and {reference.size} numbers; expected as many")
+        raise ValueError(f"gradient: got {g.size} numbers; expected {reference.size}, as many as exact has")
     norms = float(np.linalg.norm(g)), float(np.linalg.norm(reference))
     if not norms[1] > 1e-6:
-        raise ValueError(f"exact: its norm is {norms[1]:.3g}; expected more than 1e-6, to measure against")
+        raise ValueError(
+            f"exact: got a gradient of norm {norms[1]:.3g}; expected more than 1e-6, to measure against"
+        )
     cosine = float(g @ reference) / (norms[0] * norms[1]) if norms[0] > 0 else 0.0
     return Comparison(float(np.linalg.norm(g - reference)) / norms[1], cosine, norms[0] / norms[1])
 

@@ -135,7 +135,7 @@ class Sample:
     """Two samples, pairs to evaluate on, and what is known of the population.
 
     Attributes:
-        x: the one side, where critics shall be high.
+        x: the one side, where critics are to be high.
         y: the other side.
         evaluation: pairs of samples, one or many.
         population: the distance of the populations, if known.
@@ -317,11 +317,11 @@ def _truth(sample: Sample) -> dict[str, dict[str, float]]:
         oracle.append(float(x[:, 0].mean() - y[:, 0].mean()))
         if sample.population is not None:
             cosine.append(_cosine(_towards(x, y), _true_directions(sample, x, y)))
-    found = {"exact": _summary(exact), "zero": _summary(zero)}
+    truth = {"exact": _summary(exact), "zero": _summary(zero)}
     if sample.population is not None:
-        found |= {"population": {"mean": sample.population, "sd": 0.0}, "oracle": _summary(oracle)}
-        found["exact"]["cosine"] = float(np.mean(cosine))
-    return found
+        truth |= {"population": {"mean": sample.population, "sd": 0.0}, "oracle": _summary(oracle)}
+        truth["exact"]["cosine"] = float(np.mean(cosine))
+    return truth
 
 
 def _judge(estimator: Estimator, sample: Sample) -> dict[str, float]:
@@ -332,10 +332,10 @@ def _judge(estimator: Estimator, sample: Sample) -> dict[str, float]:
     x, y = sample.evaluation[0]
     mixed = torch.cat([x, y])
     slope = estimator.directions(x, mixed).norm(dim=1).max()
-    found = _summary(estimates) | {"cosine": float(np.mean(cosines)), "lipschitz": float(slope)}
+    judgement = _summary(estimates) | {"cosine": float(np.mean(cosines)), "lipschitz": float(slope)}
     if isinstance(estimator.constraint, WeightClipping):
-        found["at bound"] = share_at_bound(estimator.critic, estimator.constraint.bound)
-    return found
+        judgement["at bound"] = share_at_bound(estimator.critic, estimator.constraint.bound)
+    return judgement
 
 
 def _true_directions(sample: Sample, x: Tensor, y: Tensor) -> Tensor:

@@ -432,7 +432,7 @@ def _finite(name: str, value: ArrayLike, ndim: int) -> np.ndarray:
     if array.ndim != ndim or not array.size:
         raise ValueError(f"{name}: got the shape {array.shape}; expected {ndim} axes, none of length 0")
     if not np.isfinite(array).all():
-        raise ValueError(f"{name}: holds NaN or infinity; all numbers must be finite")
+        raise ValueError(f"{name}: got NaN or infinity; expected finite numbers")
     return array
 
 

@@ -114,7 +114,7 @@ def test_a_gradient_without_its_factor_has_cosine_one_but_not_error_zero():
         (lambda: theory.chunk_mask(4, 0), "expected at least 1"),
         (lambda: theory.two_towers(np.ones((2, 2)), np.ones((3, 2)), 1.0), "shapes"),
         (lambda: theory.two_towers(np.ones((2, 2)), np.ones((2, 2)), -1.0), "scale: got -1.0"),
-        (lambda: theory.compare(np.ones(2), np.ones(3)), "2 and 3 numbers"),
+        (lambda: theory.compare(np.ones(2), np.ones(3)), "gradient: got 2 numbers; expected 3"),
         (lambda: theory.compare(np.ones(2), 1e-9 * np.ones(2)), "more than 1e-6"),
     ],
 )

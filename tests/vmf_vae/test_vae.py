@@ -95,9 +95,13 @@ def test_the_gaussian_has_the_textbook_kl():
 def test_without_a_latent_there_is_no_kl_and_no_posterior():
     vae = model(None, 4, AutoregressiveDecoder(4, 8))
     assert torch.equal(vae(X).kl, torch.zeros(6))
-    with pytest.raises(ValueError, match="latent: got None; expected one, for a model without it has no posterior"):
+    with pytest.raises(
+        ValueError, match="latent: got None; expected one, for a model without it has no posterior"
+    ):
         vae.posterior(X)
-    with pytest.raises(ValueError, match="latent: got None; expected one, for a model without it has no prior"):
+    with pytest.raises(
+        ValueError, match="latent: got None; expected one, for a model without it has no prior"
+    ):
         vae.prior(X)
 
 

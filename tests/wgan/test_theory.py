@@ -280,11 +280,11 @@ C, A, B = np.ones((2, 3)), [0.5, 0.5], [0.2, 0.3, 0.5]
         (lambda: theory.f_divergence("total variation", A, B), "p and q: got 2 and 3 points"),
         (lambda: theory.f_divergence("total variation", [0.5, 0.6], A), "p: got weights .* sum 1.1"),
         (lambda: theory.primal(C, B, A), r"C: got the shape \(2, 3\); expected \(3, 2\)"),
-        (lambda: theory.primal(C * np.nan, A, B), "C: holds NaN"),
+        (lambda: theory.primal(C * np.nan, A, B), "C: got NaN"),
         (lambda: theory.dual(C, [1.5, -0.5], B), "a: got weights from -0.5"),
         (lambda: theory.kantorovich_rubinstein(C, A, B), "D: got the shape"),
         (lambda: theory.c_transform(C, [1, 2, 3]), r"f: got the shape \(3,\); expected \(2,\)"),
-        (lambda: theory.c_transform(C, [1, np.inf]), "f: holds NaN or infinity"),
+        (lambda: theory.c_transform(C, [1, np.inf]), "f: got NaN or infinity"),
         (lambda: theory.soft_c_transform(C, A, 0, A), "epsilon: got 0"),
         (lambda: theory.soft_c_transform(C, A, 0.1, [1.0]), r"a: got the shape \(1,\); expected \(2,\)"),
         (
