@@ -76,8 +76,14 @@ class PiecewiseLinear:
         return float(np.abs(self.m0 + np.cumsum([0.0, *self.slopes])).max())
 
     @classmethod
-    def through(cls, points: tuple[tuple[Number, Number], ...]) -> PiecewiseLinear:
+    def through(
+        cls, points: tuple[tuple[Number, Number], ...], jumps: tuple[Number, ...] = ()
+    ) -> PiecewiseLinear:
         """Return the function that joins these points by straight lines and is constant beyond them.
+
+        Args:
+            points: (x, y) from left to right.
+            jumps: one a point, or none at all; beyond a jump everything stands higher by it.
 
         Raises:
             ValueError: if there are fewer than two points, or their x do not increase.
@@ -88,7 +94,7 @@ class PiecewiseLinear:
         if not (np.diff(x) > 0).all():
             raise ValueError(f"points: got x = {x.tolist()}; expected increasing numbers")
         slopes = np.diff([0.0, *(np.diff(y) / np.diff(x)), 0.0])
-        return cls(tuple(x.tolist()), (0.0,) * len(x), tuple(slopes.tolist()), float(y[0]))
+        return cls(tuple(x.tolist()), jumps or (0.0,) * len(x), tuple(slopes.tolist()), float(y[0]))
 
 
 def _function(

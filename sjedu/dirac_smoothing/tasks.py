@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, TypeAlias, get_args
+from typing import ClassVar, Literal, TypeAlias, get_args
 
 import torch
 import torch.nn.functional as F
@@ -56,7 +56,23 @@ class PictureTask:
         """Return the accuracy on the test pictures."""
         parts = torch.split(self.held_out.images, 500)
         answers = torch.cat([model(self.normalised(part)).argmax(dim=-1) for part in parts])
-        return {"accuracy": round((answers == self.held_out.labels).double().mean().item(), 4)}
+        return {"accuracy": self._right(answers)}
+
+    def baselines(self) -> dict[str, float]:
+        """Return the accuracies of answers that need no training: the most frequent class, the nearest class mean."""
+        labels = self.training.labels
+        pictures, held_out = (
+            self.normalised(each.images).flatten(1) for each in (self.training, self.held_out)
+        )
+        means = torch.stack([pictures[labels == label].mean(dim=0) for label in labels.unique()])
+        nearest = labels.unique()[torch.cdist(held_out, means).argmin(dim=1)]
+        return {
+            "the most frequent class": self._right(labels.mode().values),
+            "the nearest class mean": self._right(nearest),
+        }
+
+    def _right(self, answers: Tensor) -> float:
+        return round((answers == self.held_out.labels).double().mean().item(), 4)
 
     def normalised(
         self, pictures: UInt8[Tensor, "n channels rows columns"]
@@ -102,6 +118,9 @@ class PhysicsTask:
         points: how many places a step; in one dimension evenly spaced and always the same, in more drawn anew.
         device: where.
     """
+
+    #: Those of u = 0 on the unit interval, which is what no training gives.
+    ERRORS_OF_ZERO: ClassVar[dict[str, float]] = {"max error": 1.0, "rms error": math.sqrt(0.5)}
 
     def __init__(self, dimensions: int, points: int, device: torch.device) -> None:
         self.dimensions, self.points, self.device = dimensions, points, device
@@ -220,6 +239,11 @@ class FloorTask:
             "error of a": round(errors[0], 5),
             "error of b": round(errors[1], 5),
         }
+
+    def guess(self) -> float:
+        """Return how many unseen x get the right whole number from the one that is seen most often."""
+        answer = self.truth(self.x).mode().values
+        return (self.truth(self.unseen) == answer).double().mean().item()
 
     @staticmethod
     def truth(x: Float[Tensor, " n"]) -> Float[Tensor, " n"]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -19,7 +19,7 @@ import scipy.optimize
 import scipy.special
 from jaxtyping import Float
 
-from sjedu.dirac_smoothing.functions import Number, PiecewiseLinear
+from sjedu.dirac_smoothing.functions import FUNCTIONS, RELU, Number, PiecewiseLinear
 
 Array: TypeAlias = Any  # a number, or an array of them
 Numeric: TypeAlias = Callable[[Any], Any]
@@ -139,6 +139,8 @@ STANDARD: dict[str, Standard] = {
 KERNELS = tuple(STANDARD)
 #: Kernels that are densities; the others take negative values.
 POSITIVE = ("gaussian", "logistic", "student", "cauchy")
+#: The article's smooth ReLUs, by their kernels.
+RELUS = {"softplus": "logistic", "Gaussian ReLU": "gaussian", "Swish": "swish", "GELU": "gelu"}
 
 
 def standard(kernel: str) -> Standard:
@@ -158,6 +160,12 @@ def positive_width(scale: Number, name: str = "width") -> float:
     if not (math.isfinite(value) and value > 0):
         raise ValueError(f"{name}: got {scale}; expected a positive number")
     return value
+
+
+def density(x: Array, kernel: str, scale: Number) -> Array:
+    """Return φ_s(x) = φ(x/s)/s."""
+    s = positive_width(scale)
+    return np.asarray(standard(kernel).density(np.asarray(x, dtype=np.float64) / s)) / s
 
 
 # ---------------------------------------------------------------- smoothed functions
@@ -210,7 +218,7 @@ def convolution(
     tails = [(-math.inf, -40.0), (40.0, math.inf)] if kernel in ("student", "cauchy") else []
     total = 0.0
     for low, high in [*itertools.pairwise(edges), *tails]:
-        # full_output also keeps it from warning that 1e-15 cannot be reached: as close as it gets is what is wanted.
+        # full_output also keeps it from warning that 1e-15 cannot be reached: as close as it gets will do.
         total += scipy.integrate.quad(
             lambda u: f(x - s * u) * float(chosen.density(np.float64(u))),
             low,
@@ -221,6 +229,30 @@ def convolution(
             full_output=1,
         )[0]
     return total
+
+
+#: The functions of the lesson by name, and the floor, which has a jump at every whole number.
+NAMES = (*FUNCTIONS, "floor")
+
+
+def original(name: str, x: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Return f(x) for a function of `NAMES`, and the middle of the jump where it jumps."""
+    if name != "floor":
+        return FUNCTIONS[name](x)
+    return np.asarray(np.where(x == np.round(x), x - 0.5, np.floor(x)))
+
+
+def smoothed(
+    name: str, x: Float[np.ndarray, "*shape"], kernel: str, scale: Number
+) -> Float[np.ndarray, "*shape"] | None:
+    """Return g(x) for a function of `NAMES`, or None where the convolution diverges."""
+    if kernel == "cauchy" and (name == "floor" or not FUNCTIONS[name].bounded):
+        return None
+    if name != "floor":
+        return smooth_piecewise_linear(x, FUNCTIONS[name], kernel, scale)
+    if kernel in ("gaussian", "logistic"):
+        return smooth_floor(x, kernel, scale)
+    return fourier_floor(x, kernel, scale, 60)
 
 
 # ---------------------------------------------------------------- how large the error is
@@ -238,10 +270,10 @@ def relu_sup_error(kernel: str, scale: Number) -> float:
 def product_peak(kernel: str) -> tuple[float, float]:
     """Return where ``z Φ(-z)`` is largest, and its value: (1.27846, 0.27846) for Swish, (0.75179, 0.16997) for GELU."""
     ramp = standard(kernel).ramp
-    found = scipy.optimize.minimize_scalar(
+    lowest = scipy.optimize.minimize_scalar(
         lambda z: float(ramp(np.float64(-z))), bounds=(0.1, 4.0), method="bounded", options={"xatol": 1e-10}
     )
-    return float(found.x), -float(found.fun)
+    return float(lowest.x), -float(lowest.fun)
 
 
 def relu_l1_error(kernel: str, scale: Number) -> float:
@@ -258,6 +290,29 @@ def lipschitz_bound(kernel: str, scale: Number, lipschitz: Number = 1.0) -> floa
     if kernel not in POSITIVE:
         raise ValueError(f"kernel: got {kernel!r}; expected one of {', '.join(POSITIVE)}")
     return lipschitz * positive_width(scale) * standard(kernel).mean_absolute
+
+
+def largest_jump(name: str) -> float:
+    """Return the largest jump of a function of `NAMES`, of which half remains as an error at every width."""
+    return 1.0 if name == "floor" else max(map(abs, FUNCTIONS[name].jumps))
+
+
+def errors_of(
+    kernel: str, scales: Sequence[Number], function: PiecewiseLinear = RELU
+) -> Float[np.ndarray, "2 widths"]:
+    """Return the largest error and the area of the error for each width, measured on a fine grid."""
+    errors = []
+    for s in scales:
+        x = s * np.linspace(-40.0, 40.0, 160_001)
+        error = np.abs(smooth_piecewise_linear(x, function, kernel, s) - function(x))
+        errors.append((error.max(), np.trapezoid(error, x)))
+    return np.array(errors).T
+
+
+def cosine_error(sigma: float) -> float:
+    """Return the largest error of cos smoothed by a Gaussian: at 0, ``1 - exp(-σ²/2)``."""
+    x = np.linspace(-np.pi, np.pi, 2001)
+    return float(np.abs(np.exp(-(sigma**2) / 2) * np.cos(x) - np.cos(x)).max())
 
 
 def slope_of(scales: Float[np.ndarray, " points"], errors: Float[np.ndarray, " points"]) -> float:
@@ -298,6 +353,16 @@ def smooth_floor(x: Float[np.ndarray, "*shape"], kernel: str, scale: Number) -> 
     window = math.ceil((9 if kernel == "gaussian" else 37) * s) + 1
     steps = sum(cdf((x - whole - n) / s) for n in range(-window, window + 1))
     return np.asarray(whole - window - 1 + steps)
+
+
+def floor_error(t: Number, M: int, N: int, *, untruncated: bool = False, points: int = 1201) -> float:
+    """Return the mean error of the article's (3), or of the untruncated floor, on [1/2 - M, N - 1/2].
+
+    For large t it is E|U|/t = 2 log 2/t. Where that interval is empty, it is taken from 1/4 to 3/4.
+    """
+    x = np.linspace(0.5 - M, N - 0.5, points) if M + N > 1 else np.array([0.25, 0.75])
+    g = smooth_floor(x, "logistic", 1 / t) if untruncated else truncated_floor(x, t, M, N)
+    return float(np.abs(g - np.floor(x)).mean())
 
 
 def fourier_floor(
