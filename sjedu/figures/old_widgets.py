@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 
-class Panel(ipywidgets.VBox):  # type: ignore[misc]
+class OldPanel(ipywidgets.VBox):  # type: ignore[misc]
     """What `explore` returns: a panel that knows its `widget`, and says how to see it where it cannot be shown."""
 
     def __init__(self, widget: Explorer) -> None:
@@ -34,11 +34,11 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]
         return "Controls and a picture that follows them: run this notebook in Jupyter or Colab to move them."
 
 
-def explore(scene: Scene, **controls: Control) -> Panel:
+def explore(scene: Scene, **controls: Control) -> OldPanel:
     """Return the panel of a picture."""
-    return Panel(Widget(lambda: scene, **controls))
+    return OldPanel(Widget(lambda: scene, **controls))
 
 
-def explore_html(update: Callable[..., str], **controls: Control) -> Panel:
+def explore_html(update: Callable[..., str], **controls: Control) -> OldPanel:
     """Return the panel of a text in HTML."""
-    return Panel(TextWidget(update, **controls))
+    return OldPanel(TextWidget(update, **controls))

@@ -6,7 +6,13 @@ still picture where no kernel runs, and whoever wants to go through all states.
 
 ```python
 waves = Widget(waves_scene, frequency=slider("frequency", 1, 9, 3), level=choice("level", {"low": 0.1, "high": 0.9}))
+
+def prompt_path(path: PromptPath) -> Widget:  # of what a notebook has just made
+    return Widget(partial(prompt_path_scene, path), picture=slider("picture", 0, len(path.steps) - 1, 0))
 ```
+
+An output in several forms is shown in one of them: JupyterLab, Colab and VS Code take the live panel; a page without a
+kernel takes the picture. Some pages would rather take Markdown than a picture, so the two never share an output.
 """
 
 from __future__ import annotations
@@ -245,6 +251,9 @@ class Explorer(ABC):
     def __init__(self, answer: Callable[..., Any], controls: Mapping[str, Control]) -> None:
         self.controls = dict(controls)
         self._answer = answer
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} {self.name}({', '.join(self.controls)})"
 
     @classmethod
     def all(cls: type[Kind], module: ModuleType) -> dict[str, Kind]:

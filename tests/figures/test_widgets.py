@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from wave_scene import wave
+from widgets import live, parts
 
 from sjedu.figures.scene import render
 from sjedu.figures.style import png
@@ -40,16 +41,6 @@ def repeated(number: int, word: str) -> str:
 
 
 REPEATED = {"number": slider("number", 0, 9, 2), "word": text_line("word", "ab", ["c", "ab"])}
-
-
-def made(panel: ipywidgets.VBox) -> list[ipywidgets.Widget]:
-    """The controls of a panel, in order: they alone have a value that can be moved."""
-    kinds = (ipywidgets.IntSlider, ipywidgets.FloatSlider, ipywidgets.ToggleButtons, ipywidgets.Checkbox)
-    return [each for each in parts(panel.children[0]) if isinstance(each, (*kinds, ipywidgets.Text))]
-
-
-def parts(box: ipywidgets.Widget) -> list[ipywidgets.Widget]:
-    return [box, *(part for child in getattr(box, "children", ()) for part in parts(child))]
 
 
 @pytest.fixture
@@ -124,6 +115,7 @@ def test_the_widgets_of_a_module_are_found_by_their_kind():
 
 def test_a_widget_is_called_as_its_function():
     assert TextWidget(repeated, **REPEATED).name == "repeated"
+    assert repr(TextWidget(repeated, **REPEATED)) == "TextWidget repeated(number, word)"
 
     def plane_scene(size):
         return wave()
@@ -162,7 +154,7 @@ def test_each_control_changes_the_picture_and_the_sentence():
     _, picture, status = panel.children
     expected = dict(START)
     for (name, value), control in zip(
-        {"frequency": 4.0, "level": 0.9, "hidden": True}.items(), made(panel), strict=True
+        {"frequency": 4.0, "level": 0.9, "hidden": True}.items(), live(panel), strict=True
     ):
         before = picture.value
         control.value = value
@@ -177,16 +169,16 @@ def test_two_panels_of_a_widget_do_not_disturb_each_other():
     widget = waves()
     one, other = widget.panel(), widget.panel()
     untouched = other.children[1].value
-    made(one)[0].value = 7.0
+    live(one)[0].value = 7.0
     assert other.children[1].value == untouched
-    made(other)[1].value = 0.9
+    live(other)[1].value = 0.9
     assert other.children[1].value == render(wave(), **{**START, "level": 0.9})[0]
 
 
 def test_a_state_that_fails_shows_its_error_and_no_old_picture():
     panel = waves().panel()
     _, picture, status = panel.children
-    frequency = made(panel)[0]
+    frequency = live(panel)[0]
     good, sentence = picture.value, status.value
     frequency.value = -1.0
     assert "ValueError: frequency = -1.0: expected &lt;a number&gt; &gt;= 0" in status.value
@@ -216,7 +208,7 @@ def test_only_widgets_that_every_front_end_has():
         "frequency",
         "level",
     ]
-    assert [each.description for each in made(panel)] == ["", "", "hide the line"]
+    assert [each.description for each in live(panel)] == ["", "", "hide the line"]
 
 
 def test_a_widget_shows_its_panel_and_what_stands_for_it_without_a_kernel(shown):
@@ -241,7 +233,7 @@ def test_a_widget_shows_its_panel_and_what_stands_for_it_without_a_kernel(shown)
 def test_a_text_answers_its_controls_and_says_what_went_wrong():
     panel = TextWidget(repeated, **REPEATED).panel()
     _, answer, status = panel.children
-    number, word = made(panel)
+    number, word = live(panel)
     assert answer.value == "<p>abab</p>"
     number.value = 3
     assert answer.value == "<p>ababab</p>"

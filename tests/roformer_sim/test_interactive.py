@@ -2,7 +2,7 @@
 
 import pytest
 from tiny_sim import make_sim, make_writer, questions
-from widgets import Widget, WidgetTests
+from widgets import Widget, WidgetTests, live
 
 from sjedu.figures.scene import render
 from sjedu.records import load_records
@@ -55,17 +55,17 @@ def test_the_writers_table_names_every_sample():
     places = [str(row[-1]) for row in table.rows]
     assert places[:2] == ["1", "2"]
     assert table.to_text() == interactive.writer_table(model, "北京会下雨吗", n=2, samples=6).to_text()
-    with pytest.raises(ValueError, match="is empty"):
+    with pytest.raises(ValueError, match="at least one token"):
         interactive.writer_table(model, "")
 
 
 def test_the_writer_says_what_is_wrong():
     widget = interactive.writer(make_writer())
-    box, table, status = widget.children
-    text = box.children[0]
+    _, table, status = widget.children
+    text = live(widget)[0]
     assert interactive.SOURCE in table.value
     text.value = ""
-    assert "is empty" in status.value
+    assert "at least one token" in status.value
     text.value = "<b>北京"
     assert "<b>" not in table.value
     assert status.value == ""
@@ -81,9 +81,9 @@ def test_neighbours_are_sorted(by):
 
 def test_neighbours_answer_their_controls():
     widget = interactive.neighbours(make_sim(), CORPUS)
-    box, table, _ = widget.children
+    _, table, _ = widget.children
     before = table.value
-    box.children[1].value = "characters"
+    live(widget)[1].value = "characters"
     assert table.value != before
     with pytest.raises(ValueError, match="by must be"):
         interactive.neighbours_table(make_sim(), CORPUS, by="words")

@@ -108,6 +108,17 @@ def test_the_axial_kernel_is_a_sum_that_half_survives_along_an_axis():
     assert diagonal == pytest.approx(along_x, abs=8 * EPS)
 
 
+@given(st.integers(0, 9), st.integers(0, 4), grid_offsets, st.integers(5, 12))
+def test_a_learnt_number_leads_back_to_its_offset_only_at_its_own_width(row, column, p, width):
+    query = row, column
+    reached = offsets.led_to(query, p, 8, width)
+    assert 0 <= reached[1] < width
+    moved = (reached[0] - row) * width + reached[1] - column
+    assert moved == 8 * p[0] + p[1]  # what was learnt
+    if width == 8 and 0 <= column + p[1] < 8:
+        assert reached == (row + p[0], column + p[1])
+
+
 def test_the_flattened_kernel_is_one_wherever_the_flattened_index_repeats():
     assert offsets.mean_logit((1, -8), theory.flattened(16, 8)) == pytest.approx(1, abs=8 * EPS)
 

@@ -56,6 +56,8 @@ def test_the_failure_is_twice_the_area_at_small_angles():
     ratios = []
     for first, second in rng.uniform(-5, 5, size=(200, 2, 2)):
         error = theory.relativity_error(lambda p: quaternion.one_sided_rotation(*p, 0.01), first, second)
+        assert quaternion.failure(first, second, 0.01) == error
+        assert quaternion.failure(first, second, 0.01, two_sided=True) < 1e-14
         ratios.append(error / quaternion.predicted_failure(first, second, 0.01))
     assert np.median(ratios) == pytest.approx(1, abs=1e-3)
 

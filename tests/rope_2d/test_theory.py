@@ -281,6 +281,13 @@ def test_two_sided_is_axial_turned_by_45_degrees_and_root_two_as_fast():
     np.testing.assert_allclose(theory.two_sided(0.3), expected, rtol=0, atol=4 * EPS)
 
 
+def test_golden_frequencies_have_the_lengths_of_rope_and_prefer_no_direction():
+    omega = theory.golden(64)
+    assert np.linalg.norm(omega, axis=1) == pytest.approx(100.0 ** (-np.arange(32) / 32))
+    gaps = np.diff(np.sort(np.arctan2(*omega.T)))
+    assert gaps.max() < 3 * gaps.min()  # no two directions coincide, and no sector is empty
+
+
 def test_flattened_sees_only_the_flattened_index():
     omega = theory.flattened(8, width=7)
     np.testing.assert_allclose(
