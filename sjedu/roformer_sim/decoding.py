@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from sjedu.checks import check_count, check_positive
 from sjedu.roformer import Batch, LanguageModel, Tokenizer
 from sjedu.roformer.tokenizer import SEP, SPECIAL
 
@@ -92,8 +93,7 @@ def sample(
     """
     if isinstance(texts, str):
         raise TypeError(f"texts: got one string; expected a sequence of texts, such as [{texts!r}]")
-    if count < 1:
-        raise ValueError(f"count must be at least 1, got {count}")
+    check_count("count", count)
     _check_sampling(top_p, temperature)
     batch = tokenizer.encode(texts, max_length=max_length).to(model.bias.device)
     was_training = model.training
@@ -177,12 +177,11 @@ class _Writer:
 def _forbidden(tokenizer: Tokenizer, device: torch.device) -> Int64[Tensor, " tokens"]:
     """What may never be written: special tokens but [SEP], and those that stand for nothing."""
     special = {*SPECIAL} - {SEP}
-    found = [i for i, t in enumerate(tokenizer.vocabulary) if t in special or t.startswith("[unused")]
-    return torch.tensor(found, device=device)
+    ids = [i for i, t in enumerate(tokenizer.vocabulary) if t in special or t.startswith("[unused")]
+    return torch.tensor(ids, device=device)
 
 
 def _check_sampling(top_p: float, temperature: float) -> None:
     if not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be in (0, 1], got {top_p!r}")
-    if not 0 < temperature < float("inf"):
-        raise ValueError(f"temperature must be a positive number, got {temperature!r}")
+        raise ValueError(f"top_p: got {top_p!r}; expected (0, 1]")
+    check_positive("temperature", temperature)

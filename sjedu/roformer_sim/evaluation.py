@@ -328,7 +328,7 @@ def reranking_measures(model: RoFormerSim, written: Sequence[Written], best: int
         fresh_share.append(sum(kept) / len(kept))
         ranked_share.append(sum(kept[:best]) / len(kept[:best]))
     if not fresh_share:
-        raise ValueError("written: no source has a fresh sample; nothing can be ranked")
+        raise ValueError("written: got no source with a fresh sample; expected one at least, to be ranked")
     return {"fresh": float(np.mean(fresh_share)), "ranked": float(np.mean(ranked_share))}
 
 

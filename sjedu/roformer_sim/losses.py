@@ -46,7 +46,9 @@ def unilm_loss(
     """
     where = target_positions(lengths, source_lengths, ids.shape[1])
     if not bool(where.any()):
-        raise ValueError(f"lengths: got {lengths.tolist()} with sources of as many tokens; expected a target")
+        raise ValueError(
+            f"lengths: got {lengths.tolist()} with sources of the same lengths; expected a target"
+        )
     return F.cross_entropy(logits[where], ids.roll(-1, dims=1)[where])
 
 
@@ -135,7 +137,7 @@ def distillation_loss(
     """
     if len(teacher) != len(student):
         raise ValueError(
-            f"teacher and student: got {len(teacher)} and {len(student)} vectors; expected as many"
+            f"teacher and student: got {len(teacher)} and {len(student)} vectors; expected the same number"
         )
     if not weight > 0:
         raise ValueError(f"weight: got {weight!r}; expected a positive number")

@@ -33,7 +33,7 @@ class MinedPair:
 
 def sentences(text: str) -> list[str]:
     """Cut a text behind each 。！？； or line break; the marks stay with their sentences."""
-    return [found.strip() for found in _ENDS.findall(text) if _characters(found)]
+    return [part.strip() for part in _ENDS.findall(text) if _characters(part)]
 
 
 def jaccard(a: str, b: str) -> float:
@@ -57,13 +57,13 @@ def jaccard_matrix(first: Sequence[str], second: Sequence[str]) -> Float64[np.nd
         ValueError: if a text has no character but punctuation and spaces.
     """
     counts = [_characters(text) for text in (*first, *second)]
-    for text, found in zip((*first, *second), counts, strict=True):
-        if not found:
-            raise ValueError(f"text: {text!r} has no character to compare")
-    places = {c: k for k, c in enumerate(sorted({c for found in counts for c in found}))}
+    for text, count in zip((*first, *second), counts, strict=True):
+        if not count:
+            raise ValueError(f"text: got {text!r}; expected a character to compare")
+    places = {c: k for k, c in enumerate(sorted({c for count in counts for c in count}))}
     table = np.zeros((len(counts), len(places)))
-    for row, found in enumerate(counts):
-        for character, times in found.items():
+    for row, count in enumerate(counts):
+        for character, times in count.items():
             table[row, places[character]] = times
     a, b = table[: len(first)], table[len(first) :]
     shared = np.stack([np.minimum(row, b).sum(axis=1) for row in a])
@@ -95,7 +95,7 @@ def mine_passage(passage: str, threshold: float = PASSAGE_THRESHOLD) -> list[Min
 
 def _mine(groups: list[list[str]], threshold: float) -> Iterator[MinedPair]:
     if not 0 < threshold <= 1:
-        raise ValueError(f"threshold must be in (0, 1], got {threshold!r}")
+        raise ValueError(f"threshold: got {threshold!r}; expected (0, 1]")
     for k, group in enumerate(groups):
         rest = [sentence for other in groups[k + 1 :] for sentence in other]
         if not group or not rest:

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from sjedu.checks import check_choice, check_count
 from sjedu.roformer import (
     LanguageModel,
     Pooling,
@@ -82,16 +83,15 @@ class RoFormerSim(nn.Module):
         config = language_model.config
         if len(tokenizer) != config.vocab_size:
             raise ValueError(
-                f"tokenizer has {len(tokenizer)} tokens, the model's vocab_size is {config.vocab_size}"
+                f"tokenizer: got {len(tokenizer)} tokens; expected {config.vocab_size}, the model's vocab_size"
             )
-        if pooling not in get_args(Pooling):
-            raise ValueError(f"pooling must be one of {', '.join(get_args(Pooling))}, got {pooling!r}")
+        check_choice("pooling", pooling, get_args(Pooling))
         if pooling in ("pooler", "linear") and not config.pooler:
-            raise ValueError(f"pooling {pooling!r} needs a model with a pooler: config.pooler is False")
+            raise ValueError(f"pooling: got {pooling!r}; expected another, as the model has no pooler")
         if not 3 <= max_length <= config.max_position_embeddings // 2:
             raise ValueError(
-                f"max_length must be between 3 and half of max_position_embeddings ="
-                f" {config.max_position_embeddings}, got {max_length}"
+                f"max_length: got {max_length}; expected 3 to {config.max_position_embeddings // 2}, half of the"
+                " model's max_position_embeddings"
             )
         self.language_model = language_model
         self.tokenizer = tokenizer
@@ -164,8 +164,7 @@ class RoFormerSim(nn.Module):
                 than 1, or the pooling is unknown.
         """
         _check_texts("texts", texts)
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        check_count("batch_size", batch_size)
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         vectors = None
         with _Evaluating(self):
@@ -173,10 +172,10 @@ class RoFormerSim(nn.Module):
                 part = order[start : start + batch_size]
                 batch = self.tokenizer.encode([texts[i] for i in part], max_length=self.max_length)
                 batch = batch.to(self.device)
-                found = sentence_vectors(self.encoder, batch.ids, batch.lengths, pooling or self.pooling)
+                some = sentence_vectors(self.encoder, batch.ids, batch.lengths, pooling or self.pooling)
                 if vectors is None:
-                    vectors = found.new_empty(len(texts), found.shape[1])
-                vectors[torch.tensor(part, device=found.device)] = found
+                    vectors = some.new_empty(len(texts), some.shape[1])
+                vectors[torch.tensor(part, device=some.device)] = some
         assert vectors is not None
         return F.normalize(vectors.float(), dim=1) if normalize else vectors
 
@@ -184,12 +183,14 @@ class RoFormerSim(nn.Module):
         """Return the cosine of each pair's vectors.
 
         Raises:
-            ValueError: if there are not as many second texts as first, and what `encode` raises.
+            ValueError: if the numbers of texts differ; else as `encode`.
         """
         _check_texts("first", first)
         _check_texts("second", second)
         if len(first) != len(second):
-            raise ValueError(f"first and second: got {len(first)} and {len(second)} texts; expected as many")
+            raise ValueError(
+                f"first and second: got {len(first)} and {len(second)} texts; expected the same number"
+            )
         both = self.encode([*first, *second])
         return (both[: len(first)] * both[len(first) :]).sum(dim=1)
 
@@ -204,11 +205,11 @@ class RoFormerSim(nn.Module):
             k: how many to return.
 
         Raises:
-            ValueError: if k is not in 1 .. the size of the corpus, and what `encode` raises.
+            ValueError: if k is not in 1 .. the size of the corpus; else as `encode`.
         """
         known = corpus if isinstance(corpus, Tensor) else self.encode(corpus)
         if not 1 <= k <= len(known):
-            raise ValueError(f"k must be between 1 and the corpus' {len(known)} texts, got {k}")
+            raise ValueError(f"k: got {k}; expected 1 to {len(known)}, the size of the corpus")
         return nearest(self.encode(queries), known, k)
 
     # ------------------------------------------------------------ generation
@@ -242,10 +243,10 @@ class RoFormerSim(nn.Module):
 
         Source: gen_synonyms in test/generate.py of ZhuiyiTechnology/roformer-sim.
         """
-        found = self.candidates(
+        samples = self.candidates(
             text, n, candidates=candidates, top_p=top_p, temperature=temperature, generator=generator
         )
-        return [candidate.text for candidate in found if candidate.dropped is None]
+        return [candidate.text for candidate in samples if candidate.dropped is None]
 
     def candidates(
         self,
@@ -261,11 +262,9 @@ class RoFormerSim(nn.Module):
 
         Arguments and errors as in `generate`.
         """
-        if n < 1:
-            raise ValueError(f"n must be at least 1, got {n}")
+        check_count("n", n)
         count = 4 * n if candidates is None else candidates
-        if count < n:
-            raise ValueError(f"candidates must be at least n = {n}, got {count}")
+        check_count("candidates", count, n)
         (samples,) = self.sample([text], count, top_p=top_p, temperature=temperature, generator=generator)
         return self.rank(text, samples, n)
 
@@ -335,7 +334,7 @@ class RoFormerSim(nn.Module):
         Raises:
             WeightsError: if the checkpoint does not hold this model, whole.
             FileNotFoundError: if it is neither there nor to be had.
-            ValueError: if dropout is not in [0, 1), and what `RoFormerSim` raises.
+            ValueError: if dropout is not in [0, 1); else as `RoFormerSim`.
         """
         language_model = load_language_model(
             source, dropout=dropout, revision=revision, local_only=local_only
@@ -369,8 +368,7 @@ def load_small(name: Small = "sim", *, dropout: float | None = None) -> RoFormer
         ValueError: if there is no such model, or dropout is not in [0, 1).
         FileNotFoundError: if this copy of the package came without them.
     """
-    if name not in SMALL:
-        raise ValueError(f"name must be one of {', '.join(SMALL)}, got {name!r}")
+    check_choice("name", name, SMALL)
     folder = Path(str(resources.files("sjedu.roformer_sim"))) / "small" / name
     if not folder.is_dir():
         raise FileNotFoundError(

@@ -54,12 +54,12 @@ def distinct_statements(
     count: int, rng: random.Random, level: StatementLevel = "train", *, least: int = 2
 ) -> list[Statement]:
     """Draw so many different statements of one level, each of which can be said in at least that many ways."""
-    found: dict[Statement, None] = {}
-    while len(found) < count:
+    statements: dict[Statement, None] = {}
+    while len(statements) < count:
         drawn = sample_statement(rng, level=level)
         if len(wordings(drawn)) >= least:
-            found[drawn] = None
-    return list(found)
+            statements[drawn] = None
+    return list(statements)
 
 
 def load_corpus(name: str, max_length: int = 64) -> tuple[Corpus, str]:
@@ -78,7 +78,7 @@ def load_corpus(name: str, max_length: int = 64) -> tuple[Corpus, str]:
         return statement_pairs, "the embedded statements"
     texts = load_texts(name, "train")
     if texts.second is None or texts.labels is None or "1" not in texts.classes:
-        raise ValueError(f"corpora: {name!r} has no pairs that are labelled as alike or not")
+        raise ValueError(f"corpora: got {name!r}; expected a set of pairs that are labelled as alike or not")
     least = LEAST_GRADE if len(texts.classes) > 2 else 1
     rows = zip(texts.first, texts.second, texts.labels, strict=True)
     longest = max_length - 2
@@ -130,7 +130,7 @@ def hide(
     """
     for name, value in (("share", share), ("rate", rate)):
         if not 0 <= value <= 1:
-            raise ValueError(f"{name} must be in 0 .. 1, got {value!r}")
+            raise ValueError(f"{name}: got {value!r}; expected 0 to 1")
     rows, size = batch.ids.shape
     places = torch.arange(size)
     inner = (places > 0) & (places < batch.source_lengths[:, None] - 1)

@@ -11,6 +11,7 @@ import random
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
+from sjedu.checks import check_choice
 from sjedu.data.text import Statement, parse_statement, sample_statement, wordings
 from sjedu.roformer_sim.mining import MinedPair, mine_answers, sentences
 
@@ -33,14 +34,13 @@ def planted_texts(context: Context, rng: random.Random, texts: int = 6) -> list[
     Raises:
         ValueError: if there is no such context.
     """
-    if context not in REPEATS:
-        raise ValueError(f"context must be one of {', '.join(REPEATS)}, got {context!r}")
+    check_choice("context", context, tuple(REPEATS))
     topic = _with_wordings(rng)
-    found = []
+    lines = []
     for _ in range(texts):
         meaning = topic if rng.random() < REPEATS[context] else _other(context, topic, rng)
-        found.append(rng.choice(wordings(meaning)) + "。")
-    return found
+        lines.append(rng.choice(wordings(meaning)) + "。")
+    return lines
 
 
 def mined(context: Context, thresholds: Sequence[float], contexts: int = 150, seed: int = 0) -> list[Found]:

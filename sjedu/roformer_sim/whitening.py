@@ -53,9 +53,9 @@ class Whitening:
         variances, U = variances.flip(0), U.flip(1)
         rank = int((variances > tolerance * variances[0]).sum()) if variances[0] > 0 else 0
         if rank == 0:
-            raise ValueError("x: all vectors are equal; expected some that differ")
+            raise ValueError("x: got equal vectors; expected some that differ")
         if k is not None and not 1 <= k <= rank:
-            raise ValueError(f"k must be between 1 and {rank}, the directions in which x varies, got {k}")
+            raise ValueError(f"k: got {k}; expected 1 to {rank}, the directions in which x varies")
         kept = slice(k or rank)
         return cls(mean, U[:, kept] / variances[kept].sqrt())
 

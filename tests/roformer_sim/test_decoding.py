@@ -155,13 +155,13 @@ def test_hidden_parts_may_be_given():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n": 0}, "n must be at least 1, got 0"),
-        ({"n": 3, "candidates": 2}, "candidates must be at least n = 3, got 2"),
-        ({"top_p": 0.0}, r"top_p must be in \(0, 1\], got 0.0"),
-        ({"top_p": 1.1}, "top_p must be in"),
-        ({"temperature": 0.0}, "temperature must be a positive number, got 0.0"),
-        ({"temperature": float("inf")}, "temperature must be a positive number"),
-        ({"text": ""}, "is empty"),
+        ({"n": 0}, "n: got 0; expected at least 1"),
+        ({"n": 3, "candidates": 2}, "candidates: got 2; expected at least 3"),
+        ({"top_p": 0.0}, r"top_p: got 0.0; expected \(0, 1\]"),
+        ({"top_p": 1.1}, "top_p: got 1.1"),
+        ({"temperature": 0.0}, "temperature: got 0.0; expected a positive number"),
+        ({"temperature": float("inf")}, "temperature: got inf; expected a positive number"),
+        ({"text": ""}, "text: got ''; expected at least one token"),
         ({"text": "北" * 60}, "at most 48"),
     ],
 )
@@ -171,7 +171,7 @@ def test_bad_input_is_named(arguments, message):
 
 
 def test_bad_samples_are_refused():
-    with pytest.raises(ValueError, match="count must be at least 1"):
+    with pytest.raises(ValueError, match="count: got 0; expected at least 1"):
         make_sim().sample(TEXTS, 0)
     with pytest.raises(TypeError, match="texts: got one string"):
         make_sim().sample("北京会下雨吗", 1)

@@ -101,5 +101,5 @@ def test_samples_are_written_for_meanings():
 def test_nothing_written_is_refused():
     with pytest.raises(ValueError, match="got no samples"):
         generation_measures([])
-    with pytest.raises(ValueError, match="no source has a fresh sample"):
+    with pytest.raises(ValueError, match="got no source with a fresh sample"):
         reranking_measures(make_sim(), [])

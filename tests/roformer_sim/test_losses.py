@@ -94,7 +94,7 @@ def test_a_pair_that_occurs_twice_is_no_negative_of_itself():
     ("arguments", "message"),
     [
         ({"scale": 0.0}, "scale: got 0.0"),
-        ({"mask": torch.ones(8, 8, dtype=torch.bool)}, "a positive is masked"),
+        ({"mask": torch.ones(8, 8, dtype=torch.bool)}, "mask: got True for a positive"),
     ],
 )
 def test_contrast_refuses(arguments, message):

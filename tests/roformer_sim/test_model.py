@@ -111,11 +111,11 @@ def test_a_published_checkpoint_is_read_as_it_was_trained(tmp_path, transformers
         (lambda m: m.encode([]), "texts: got none"),
         (lambda m: m.encode(["", "北京"]), "text: got ''; expected at least one token"),
         (lambda m: m.encode(["北" * 47]), "got 49 tokens; expected at most 48"),
-        (lambda m: m.encode(TEXTS, batch_size=0), "batch_size must be at least 1, got 0"),
+        (lambda m: m.encode(TEXTS, batch_size=0), "batch_size: got 0; expected at least 1"),
         (lambda m: m.encode(TEXTS, pooling="pooler"), "for a model without a pooler"),
         (lambda m: m.similarity(TEXTS, TEXTS[1:]), "got 23 and 22 texts"),
-        (lambda m: m.search(TEXTS, TEXTS, 0), "k must be between 1 and the corpus' 23 texts, got 0"),
-        (lambda m: m.search(TEXTS, TEXTS, 24), "k must be between 1"),
+        (lambda m: m.search(TEXTS, TEXTS, 0), "k: got 0; expected 1 to 23"),
+        (lambda m: m.search(TEXTS, TEXTS, 24), "k: got 24; expected 1 to 23"),
     ],
 )
 def test_bad_input_is_named(call, message):
@@ -130,16 +130,18 @@ def test_one_string_is_no_sequence_of_texts():
 
 def test_parts_that_do_not_fit_are_refused():
     model = LanguageModel(RoFormerConfig(**SIZES))
-    with pytest.raises(ValueError, match="the model's vocab_size is"):
+    with pytest.raises(ValueError, match="the model's vocab_size"):
         RoFormerSim(model, Tokenizer.for_texts([], always="北京"))
-    with pytest.raises(ValueError, match="max_length must be between 3 and half"):
+    with pytest.raises(ValueError, match="max_length: got 49; expected 3 to 48, half"):
         RoFormerSim(model, TOKENIZER, max_length=49)
-    with pytest.raises(ValueError, match="needs a model with a pooler"):
+    with pytest.raises(
+        ValueError, match="pooling: got 'linear'; expected another, as the model has no pooler"
+    ):
         RoFormerSim(model, TOKENIZER, "linear")
-    with pytest.raises(ValueError, match="pooling must be one of"):
+    with pytest.raises(ValueError, match="pooling: got 'max'; expected one of"):
         inspect.unwrap(RoFormerSim.__init__)(RoFormerSim.__new__(RoFormerSim), model, TOKENIZER, "max")
 
 
 def test_unknown_small_models_are_refused():
-    with pytest.raises(ValueError, match="name must be one of sim, student, got 'large'"):
+    with pytest.raises(ValueError, match="name: got 'large'; expected one of 'sim', 'student'"):
         inspect.unwrap(load_small)("large")

@@ -15,7 +15,7 @@ def test_texts_of_a_context_are_sentences_with_a_meaning():
         texts = planted_texts(context, random.Random(0))
         assert len(texts) == 6
         assert all(parse_statement(text.removesuffix("。")) for text in texts)
-    with pytest.raises(ValueError, match="context must be one of"):
+    with pytest.raises(ValueError, match="context: got 'book'; expected one of"):
         inspect.unwrap(planted_texts)("book", random.Random(0))
 
 

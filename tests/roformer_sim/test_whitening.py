@@ -49,7 +49,7 @@ def test_directions_without_variance_are_left_out():
     white = whiten(x)
     assert white.shape == (300, 3)
     torch.testing.assert_close(covariance(white), torch.eye(3, dtype=torch.float64))
-    with pytest.raises(ValueError, match="k must be between 1 and 3"):
+    with pytest.raises(ValueError, match="k: got 4; expected 1 to 3"):
         whiten(x, 4)
 
 
@@ -64,7 +64,7 @@ def test_it_is_fitted_on_some_and_applied_to_others():
     ("x", "message"),
     [
         (torch.ones(1, 3), "got 1 vectors"),
-        (torch.ones(4, 3), "all vectors are equal"),
+        (torch.ones(4, 3), "x: got equal vectors"),
         (torch.tensor([[1.0, float("nan")], [0.0, 1.0]]), "got a NaN or an infinity"),
     ],
 )
