@@ -132,6 +132,8 @@ def test_pairs_are_matched_by_seed():
     assert all((a.config["dim"], b.config["kind"]) == (16, "gaussian") for a, b in pairs)
     with pytest.raises(ValueError, match="seeds: got 0, 2, 10 and 0; expected the same of both"):
         RUNS.where(dim=16).pairs(RUNS.where(study="long"))
+    with pytest.raises(ValueError, match="seeds: got 0 and 0, 2, 10; expected the same of both"):
+        RUNS.where(study="long").pairs(RUNS.where(dim=16))
 
 
 def test_runs_show_what_varies():
@@ -139,6 +141,8 @@ def test_runs_show_what_varies():
         "9 runs of rope_2d; seed 0, 2, 10; dim 4, 16; kind 'vmf', 'gaussian'"
     )
     assert "; steps absent, 900" in repr(RUNS)
+    few = Runs("rope_2d", tuple(run(seed) for seed in range(12)))
+    assert repr(few).endswith("; seed 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")
     many = Runs("rope_2d", tuple(run(seed) for seed in range(20)))
     assert repr(many) == "20 runs of rope_2d; seed 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, and 8 more"
 
@@ -260,6 +264,8 @@ def test_provenance_is_a_sentence():
         "2 runs, 1 seed, measured 2026-01-01 to 2026-02-03 on H200, cpu (1 thread), torch 2, 2.1,"
         " commits 0123456, unknown"
     )
+    dated = [dataclasses.replace(run(day), date=f"2026-01-0{day}") for day in (5, 2, 9, 1, 7)]
+    assert "5 seeds, measured 2026-01-01 to 2026-01-09 on" in Runs("rope_2d", tuple(dated)).provenance()
     with pytest.raises(ValueError, match="got none"):
         Runs("rope_2d", ()).provenance()
 
@@ -283,16 +289,16 @@ def test_a_table_begins_with_its_baselines():
         {"KL": "kl", "gap, %": lambda record: 100 * record["gap"]},
         order=((16, "vmf"), (4, "gaussian"), (4, "vmf")),
         baselines={"longer": RUNS.where(study="long"), "chance": {"KL": 1}, "nothing": 0.0},
-        digits={"KL": 0, "gap, %": 1},
+        digits={"KL": 0},
         caption="KL",
     )
     assert table.header == ["dim", "kind", "KL", "gap, %", "n"]
     assert table.rows == [
         ["longer", "", "40", "—", "1"],
         ["chance", "", "1", "—", "—"],
-        ["nothing", "", "0", "0.0", "—"],
+        ["nothing", "", "0", "0.000", "—"],
         ["16", "vmf", "164 ± 3", "—", "3"],
-        ["4", "gaussian", "44 ± 3", "50.0 ± 0.0", "3"],
+        ["4", "gaussian", "44 ± 3", "50.000 ± 0.000", "3"],
         ["4", "vmf", "44 ± 3", "—", "3"],
     ]
     assert table.caption == "KL"
