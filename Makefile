@@ -1,6 +1,7 @@
 # Each target is a few commands that a person could type. The first run makes .venv; later runs start at once.
 PYTHON ?= python3
 BIN := .venv/bin
+MUTANTS ?= 60
 TOPICS ?= $(filter-out harness peers,$(basename $(notdir $(wildcard benchmarks/*.py))))
 # The lessons' networks are small: a second thread gains nothing and, on busy cores, costs much.
 export OMP_NUM_THREADS ?= 1
@@ -10,7 +11,7 @@ IS_ROOT := $(filter 0,$(shell id -u))
 HAS_DISPLAY := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname))
 LAB_FLAGS := $(if $(IS_ROOT),--allow-root) $(if $(HAS_DISPLAY),,--no-browser)
 
-.PHONY: help lab test lint lessons bench site repo test-browser test-colab
+.PHONY: help lab test lint lessons bench site repo test-browser test-colab mutation
 
 help:
 	@echo "make lab      open working copies of the notebooks in JupyterLab"
@@ -20,13 +21,14 @@ help:
 	@echo "make bench    our code beside the peers' (one topic: TOPICS=rope_2d)"
 	@echo "make site     the notebooks as a web site, in docs/_build/html"
 	@echo "make repo REPO=owner/name   move badges and setup cells to another repository"
+	@echo "make mutation small changes of the code that decides results: do the tests notice? (ROOMS=records)"
 	@echo "make test-browser, make test-colab   the lessons in a real browser; under Colab's versions"
 
 lab: .venv/lab.done
 	$(BIN)/python -m sjedu lab $(NOTEBOOK) $(LAB_FLAGS) $(LAB)
 
 test: .venv/test.done
-	$(BIN)/python -m pytest --nbval -n auto --maxprocesses 4 --dist loadfile -q $(ARGS)
+	$(BIN)/python -m pytest --nbval -n auto --maxprocesses 4 --dist loadfile --durations 10 -q $(ARGS)
 
 lint: .venv/test.done
 	$(BIN)/ruff check .
@@ -54,6 +56,9 @@ repo:
 	perl -pi -e 's{(github\.com|com/github|mybinder\.org/v2/gh)/\Q$(OLD)\E(?![\w-]|\.(?!git\b)\w)}{$$1/$(REPO)}g' \
 		pyproject.toml *.md $(wildcard docs/*.md docs/*.py notebooks/*.ipynb)
 
+mutation: .venv/mutation.done
+	$(BIN)/python tests/mutation/run.py $(ROOMS) --mutants $(MUTANTS)
+
 test-browser: .venv/test.done
 	$(BIN)/python -m pytest -m browser -q -s tests/browser
 
@@ -70,6 +75,10 @@ test-colab: .venv-colab/done
 
 .venv/test.done: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[lab,data,test]"
+	@touch $@
+
+.venv/mutation.done: .venv/test.done
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[mutation]"
 	@touch $@
 
 .venv/docs.done: pyproject.toml constraints.txt | .venv/bin/python

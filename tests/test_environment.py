@@ -36,7 +36,7 @@ def canonical(name: str) -> str:
 
 
 def test_extras_are_the_promised_ones():
-    assert set(EXTRAS) == {"lab", "data", "test", "docs"}
+    assert set(EXTRAS) == {"lab", "data", "test", "mutation", "docs"}
 
 
 @pytest.mark.parametrize("requirement", requirements(*EXTRAS), ids=lambda r: r.name)
