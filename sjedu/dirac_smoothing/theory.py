@@ -297,6 +297,13 @@ def largest_jump(name: str) -> float:
     return 1.0 if name == "floor" else max(map(abs, FUNCTIONS[name].jumps))
 
 
+def largest_error(name: str, kernel: str, scale: Number) -> float:
+    """Return the largest error for a function of `NAMES`, measured on [-8, 8]; NaN where the convolution diverges."""
+    x = np.linspace(-8.0, 8.0, 3201)
+    g = smoothed(name, x, kernel, scale)
+    return math.nan if g is None else float(np.abs(g - original(name, x)).max())
+
+
 def errors_of(
     kernel: str, scales: Sequence[Number], function: PiecewiseLinear = RELU
 ) -> Float[np.ndarray, "2 widths"]:
