@@ -7,7 +7,7 @@ import pytest
 
 from sjedu.course import record_command
 from sjedu.course.record_command import config_of, main, up_to_date
-from sjedu.records import RecordError, load_records
+from sjedu.records import RecordError, load_records, migrations
 from sjedu.records import record as record_module
 from sjedu.records.migrations import MIGRATIONS, SCHEMA, migrate
 from sjedu.records.record import read_recorded
@@ -82,6 +82,14 @@ def test_files_come_along_and_go_with_their_run(package, leave):
     renamed = leave(dataclasses.replace(GAME, files={"samples": "better.png"}), ["better.png"])
     assert main([str(renamed)]) == 0
     assert [file.name for file in folder.glob("*.png")] == ["better.png"]
+    numbers = {"seed": 99, "config": {**GAME.config, "seed": 99}}
+    assert main([str(leave(GAME, ["one.png"], files={"samples": "one.png"}, **numbers))]) == 0
+    new = [
+        leave(GAME, [f"new{i}.png"], files={"samples": f"new{i}.png"}, **changes)
+        for i, changes in enumerate(({}, numbers))
+    ]
+    assert main(list(map(str, new))) == 0
+    assert sorted(file.name for file in folder.glob("*.png")) == ["new0.png", "new1.png"]
 
 
 @pytest.mark.parametrize(
@@ -161,8 +169,10 @@ def test_migrating_rewrites_what_older_versions_wrote(package, capsys):
     }
     content = "\n".join(json.dumps(each) for each in (other, {**old, "schema": 1}))
     (folder / "cpu.jsonl").write_text(content)
+    (folder / "left.jsonl").write_text("")
     assert main(["--migrate"]) == 0
     assert capsys.readouterr().out == "rope_2d: 2 runs\n"
+    assert [file.name for file in folder.iterdir()] == ["cpu.jsonl"]
     second = dataclasses.replace(RUN, config=config(seed=1), seed=1)
     assert lines(package) == [RUN.line(), second.line()]
     before = (folder / "cpu.jsonl").read_bytes()
@@ -191,6 +201,14 @@ def test_the_first_schema_bounded_gradients_under_another_name(before, after):
         "files": {},
     }
     assert old["config"] == {"seed": 1, **before}
+
+
+def test_a_record_takes_one_step_after_the_other(monkeypatch):
+    monkeypatch.setattr(migrations, "SCHEMA", 3)
+    monkeypatch.setitem(MIGRATIONS, 2, lambda fields: {**fields, "schema": 3, "third": True})
+    assert migrate({"schema": 1})["third"]
+    assert migrate({"schema": 2}) == {"schema": 3, "third": True}
+    assert migrate({"schema": 3}) == {"schema": 3}
 
 
 def test_every_schema_leads_to_today_s():

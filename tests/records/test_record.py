@@ -9,7 +9,7 @@ import torch
 
 from sjedu.records import Record, RecordError, load_records
 from sjedu.records import record as records
-from sjedu.records.record import MissingMetric, columns, plain, read_recorded, write_study
+from sjedu.records.record import MissingMetric, canonical, columns, plain, read_recorded, write_study
 
 RECORD = Record(
     lesson="toy",
@@ -181,3 +181,14 @@ def test_a_name_must_be_a_file_name():
 def test_a_history_becomes_columns():
     history = [{"step": 0, "loss": 1.0}, {"step": 5, "loss": float("nan"), "rate": 2}]
     assert columns(history) == {"step": [0, 5], "loss": [1.0, None], "rate": [None, 2]}
+
+
+def test_a_line_is_compact_and_a_config_s_text_does_not_depend_on_its_order():
+    assert RECORD.line().startswith(
+        '{"schema":2,"lesson":"toy","name":"toy-seed0","config":{"study":"cpu","seed":0,"grid":[6,6]},"seed":0,'
+    )
+    assert (
+        canonical({"b": [1, 2.5], "a": "苏"})
+        == canonical({"a": "苏", "b": [1, 2.5]})
+        == '{"a":"苏","b":[1,2.5]}'
+    )
