@@ -1,3 +1,4 @@
+from . import theory as theory
 from .activations import SmoothAbs as SmoothAbs
 from .activations import SmoothClip as SmoothClip
 from .activations import SmoothFloor as SmoothFloor
@@ -13,8 +14,11 @@ from .activations import SmoothSign as SmoothSign
 from .activations import SmoothSoftShrink as SmoothSoftShrink
 from .activations import SmoothStep as SmoothStep
 from .experiment import PRESETS as PRESETS
+from .experiment import load_task as load_task
 from .experiment import train as train
 from .functions import FUNCTIONS as FUNCTIONS
+from .functions import RELU as RELU
+from .functions import STEP as STEP
 from .functions import PiecewiseLinear as PiecewiseLinear
 from .kernels import Cauchy as Cauchy
 from .kernels import Gaussian as Gaussian
@@ -23,6 +27,9 @@ from .kernels import Logistic as Logistic
 from .kernels import Signed as Signed
 from .kernels import Student as Student
 from .kernels import smooth as smooth
+from .networks import activation as activation
+from .networks import mlp as mlp
+from .networks import varying_share as varying_share
 from .smoothing import smooth_amax as smooth_amax
 from .smoothing import smooth_floor as smooth_floor
 from .smoothing import smooth_max as smooth_max

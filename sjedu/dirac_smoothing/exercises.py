@@ -55,7 +55,7 @@ def _breaks_values(answer: Answer) -> None:
 @EXERCISES.add("0", "Warm-up: what breaks", minutes=3, difficulty="easy")
 @judged_by(_breaks_lengths, _breaks_values)
 def breaks(slopes: list[float], gaps: list[float]) -> tuple[list[float], list[float]]:
-    """slopes: n + 1 numbers, gaps: n numbers -> (jumps, changes of slope), n numbers each
+    """slopes: n + 1 numbers, gaps: n -> (jumps, changes of slope), n numbers each
 
     A piecewise linear function has pieces of the slopes `slopes`, from left to right, and jumps by `gaps`
     where they meet. Return the two lists that smoothing needs: the jumps $J_k$ and the *changes* of slope

@@ -83,13 +83,6 @@ class Config:
         learnt = "learnt" if self.learnable else ""
         return f"{self.study}-{self.activation}-{learnt}{self.width:g}-seed{self.seed}"
 
-    @property
-    def label(self) -> str:
-        """The activation and its width, as tables show them."""
-        plain = self.activation in ("relu", "hard", "identity", "straight_through")
-        width = f"1/{1 / self.width:g}" if self.task == "floor" else f"{self.width:g}"
-        return self.activation if plain else f"{self.activation} {'learnt ' if self.learnable else ''}{width}"
-
 
 PRESETS: dict[str, Config] = presets(
     cpu=Config(),
