@@ -36,8 +36,8 @@ MOST = 12
 #: What stands in a cell of a table.
 Figure: TypeAlias = Spread | float | int | None
 
-#: A row that a table holds its groups against: runs, a figure for each column, or the same figure for all.
-Baseline: TypeAlias = "Runs | Mapping[str, float | int] | float | int"
+#: A row that a table holds its groups against: runs, a figure or a spread for each column, or one figure for all.
+Baseline: TypeAlias = "Runs | Mapping[str, Figure] | float | int"
 
 
 @dataclass(frozen=True)

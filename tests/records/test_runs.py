@@ -288,14 +288,14 @@ def test_a_table_begins_with_its_baselines():
         ("dim", "kind"),
         {"KL": "kl", "gap, %": lambda record: 100 * record["gap"]},
         order=((16, "vmf"), (4, "gaussian"), (4, "vmf")),
-        baselines={"longer": RUNS.where(study="long"), "chance": {"KL": 1}, "nothing": 0.0},
+        baselines={"longer": RUNS.where(study="long"), "chance": {"KL": Spread((1, 3))}, "nothing": 0.0},
         digits={"KL": 0},
         caption="KL",
     )
     assert table.header == ["dim", "kind", "KL", "gap, %", "n"]
     assert table.rows == [
         ["longer", "", "40", "—", "1"],
-        ["chance", "", "1", "—", "—"],
+        ["chance", "", "2 ± 1", "—", "2"],
         ["nothing", "", "0", "0.000", "—"],
         ["16", "vmf", "164 ± 3", "—", "3"],
         ["4", "gaussian", "44 ± 3", "50.000 ± 0.000", "3"],
