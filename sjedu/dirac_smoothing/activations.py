@@ -58,9 +58,6 @@ class SmoothPiecewiseLinear(_WithWidth):
         centred: subtract the value at 0, so that the module keeps zero at zero: a stack of modules that do not moves
             the mean of its activations up layer by layer.
 
-    Raises:
-        ValueError: if the width is not positive, or the kernel is unknown or cannot smooth f.
-
     Shape:
         any, and the same again.
     """

@@ -1,7 +1,7 @@
 """What lesson 5 proves and what it measured, each sentence with its source.
 
 `THEOREMS` have a check that computes them once more; `CLAIMS` have a measurement that reads recorded runs, and
-applies the rule. To see both: ``ledger("dirac_smoothing")``. Below them stand the notebook's tables of the runs.
+applies the rule. To see both: ``ledger("dirac_smoothing")``. Below them stands what the notebook shows of the runs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sjedu.dirac_smoothing import theory
 from sjedu.dirac_smoothing.experiment import PRESETS, load_task
 from sjedu.dirac_smoothing.functions import FUNCTIONS, STEP, PiecewiseLinear
 from sjedu.dirac_smoothing.kernels import Cauchy, Gaussian, Logistic
-from sjedu.dirac_smoothing.tasks import FloorTask, PhysicsTask, PictureTask
+from sjedu.dirac_smoothing.tasks import FloorTask, PictureTask
 from sjedu.figures import below
 from sjedu.figures.numbers import fixed, interval
 from sjedu.figures.tables import Table
@@ -433,7 +433,7 @@ CLAIMS = (
     ),
 )
 
-# ---------------------------------------------------------------- the notebook's tables of runs
+# ---------------------------------------------------------------- for the notebook's figures and tables
 
 #: Of these the width does not matter.
 _WITHOUT_WIDTH = ("relu", "hard", "identity", "straight_through")
@@ -453,25 +453,6 @@ def digits_baselines() -> dict[str, float]:
     task = load_task(PRESETS["cpu"])
     assert isinstance(task, PictureTask)
     return task.baselines()
-
-
-def digits_table(study: str) -> Table:
-    """Return the accuracies of the activations on digits, "cpu" or "deep"."""
-    return load_runs(ROOM).table(
-        ["activation", "width"], ["accuracy"], study=study, label=label, baselines=digits_baselines()
-    )
-
-
-def physics_table() -> Table:
-    """Return the errors of the solutions of the differential equation."""
-    return load_runs(ROOM).table(
-        ["activation", "width"],
-        ["max error", "rms error"],
-        study="physics",
-        label=label,
-        baselines={"u = 0": PhysicsTask.ERRORS_OF_ZERO},
-        digits=5,
-    )
 
 
 def floor_table() -> Table:

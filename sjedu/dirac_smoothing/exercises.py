@@ -23,9 +23,9 @@ from sjedu.dirac_smoothing.functions import FUNCTIONS, PiecewiseLinear
 EXERCISES = Exercises()
 
 
-def _close(found: Any, wanted: Any, relative: float = 1e-9) -> bool:
+def _close(result: Any, exact: Any, relative: float = 1e-9) -> bool:
     """Equal numbers but for rounding, *relative* to their size: tails count."""
-    return close(found, wanted, 1e-14, relative)
+    return close(result, exact, 1e-14, relative)
 
 
 def _tensor(values: Sequence[Any]) -> Tensor:
@@ -77,9 +77,11 @@ _X = np.linspace(-4.0, 4.0, 41)
 
 
 def _ask_pl(answer: Answer, f: PiecewiseLinear, kernel: str, s: float) -> np.ndarray:
-    found = np.asarray(answer(_X, f.knots, f.jumps, f.slopes, f.b0, f.m0, kernel, s), dtype=np.float64)
-    expect(found.shape == _X.shape, f"one value for each x is wanted, shape {_X.shape}; got {found.shape}.")
-    return found
+    result = np.asarray(answer(_X, f.knots, f.jumps, f.slopes, f.b0, f.m0, kernel, s), dtype=np.float64)
+    expect(
+        result.shape == _X.shape, f"one value for each x is expected, shape {_X.shape}; got {result.shape}."
+    )
+    return result
 
 
 def _pl_line(answer: Answer) -> None:
@@ -91,34 +93,34 @@ def _pl_line(answer: Answer) -> None:
 
 def _pl_step(answer: Answer) -> None:
     for kernel in ("logistic", "gaussian"):
-        wanted = theory.standard(kernel).cdf((_X - 1) / 0.5)
-        found = _ask_pl(answer, PiecewiseLinear((1,), (1,), (0,)), kernel, 0.5)
+        exact = theory.standard(kernel).cdf((_X - 1) / 0.5)
+        result = _ask_pl(answer, PiecewiseLinear((1,), (1,), (0,)), kernel, 0.5)
         expect(
-            _close(found, wanted, 1e-7),
+            _close(result, exact, 1e-7),
             f"a single jump of 1 at 1 must give Φ((x - 1)/s) of the {kernel} kernel, s = 0.5.",
         )
 
 
 def _pl_ramp(answer: Answer) -> None:
     for kernel in ("logistic", "gaussian"):
-        wanted = 0.5 * theory.standard(kernel).ramp((_X - 1) / 0.5)
-        found = _ask_pl(answer, PiecewiseLinear((1,), (0,), (1,)), kernel, 0.5)
+        exact = 0.5 * theory.standard(kernel).ramp((_X - 1) / 0.5)
+        result = _ask_pl(answer, PiecewiseLinear((1,), (0,), (1,)), kernel, 0.5)
         expect(
-            not _close(found, 2 * wanted, 1e-4),
+            not _close(result, 2 * exact, 1e-4),
             "r has the unit of x: with z = (x - a)/s it is s times the ramp of scale 1.",
         )
-        expect(_close(found, wanted, 1e-4), f"a change of slope must give r, the integral of Φ ({kernel}).")
+        expect(_close(result, exact, 1e-4), f"a change of slope must give r, the integral of Φ ({kernel}).")
 
 
 def _pl_quadrature(answer: Answer) -> None:
     for name in ("clip", "hat", "sign", "soft shrink", "leaky ReLU"):
         f = FUNCTIONS[name]
         for kernel in ("logistic", "gaussian"):
-            found = _ask_pl(answer, f, kernel, 0.6)
-            wanted = theory.smooth_piecewise_linear(_X, f, kernel, 0.6)
+            result = _ask_pl(answer, f, kernel, 0.6)
+            exact = theory.smooth_piecewise_linear(_X, f, kernel, 0.6)
             expect(
-                np.abs(found - wanted).max() < 1e-10,
-                f"“{name}” smoothed by the {kernel} kernel is off by {np.abs(found - wanted).max():.2g} at most.",
+                np.abs(result - exact).max() < 1e-10,
+                f"“{name}” smoothed by the {kernel} kernel is off by {np.abs(result - exact).max():.2g} at most.",
             )
 
 
@@ -126,9 +128,9 @@ def _pl_permuted(answer: Answer) -> None:
     f = PiecewiseLinear((-1, 0.5, 2), (0.5, -1, 0.25), (1, -2, 0.5), 0.3, 0.2)
     order = (2, 0, 1)
     shuffled = [[values[i] for i in order] for values in (f.knots, f.jumps, f.slopes)]
-    found = np.asarray(answer(_X, *shuffled, f.b0, f.m0, "logistic", 0.4), dtype=np.float64)
+    result = np.asarray(answer(_X, *shuffled, f.b0, f.m0, "logistic", 0.4), dtype=np.float64)
     expect(
-        np.abs(found - theory.smooth_piecewise_linear(_X, f, "logistic", 0.4)).max() < 1e-10,
+        np.abs(result - theory.smooth_piecewise_linear(_X, f, "logistic", 0.4)).max() < 1e-10,
         "the sum over knots does not depend on their order, but your result does.",
     )
 
@@ -186,42 +188,42 @@ def _gelu(x: Tensor) -> Tensor:
 def _ask_kernel(answer: Answer, g: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     kernel = answer(g)
     expect(callable(kernel), f"return a function of x, not a {type(kernel).__name__}.")
-    found = kernel(x)
+    result = kernel(x)
     expect(
-        isinstance(found, Tensor) and found.shape == x.shape,
+        isinstance(result, Tensor) and result.shape == x.shape,
         "the kernel maps a tensor to one of equal shape.",
     )
-    result: Tensor = found.detach()
-    return result
+    detached: Tensor = result.detach()
+    return detached
 
 
 def _kernel_softplus(answer: Answer) -> None:
     x = torch.linspace(-6, 6, 25, dtype=torch.float64)
-    found = _ask_kernel(answer, _softplus, x)
+    result = _ask_kernel(answer, _softplus, x)
     expect(
-        not _close(found, torch.sigmoid(2 * x), 1e-6),
+        not _close(result, torch.sigmoid(2 * x), 1e-6),
         "that is g′, the smooth step; the kernel is its derivative.",
     )
-    wanted = 2 * torch.sigmoid(2 * x) * torch.sigmoid(-2 * x)
+    exact = 2 * torch.sigmoid(2 * x) * torch.sigmoid(-2 * x)
     expect(
-        _close(found, wanted, 1e-6),
+        _close(result, exact, 1e-6),
         "the kernel of softplus (t = 2) is the logistic density, in its tails too: use autograd, not differences.",
     )
 
 
 def _kernel_squareplus(answer: Answer) -> None:
     x = torch.linspace(-5, 5, 11, dtype=torch.float64)
-    found = _ask_kernel(answer, lambda z: (z + torch.sqrt(z * z + 4)) / 2, x)
+    result = _ask_kernel(answer, lambda z: (z + torch.sqrt(z * z + 4)) / 2, x)
     expect(
-        _close(found, 2 * (x * x + 4) ** -1.5, 1e-8), "the kernel of (x + √(x² + 4))/2 is 2 (x² + 4)^(-3/2)."
+        _close(result, 2 * (x * x + 4) ** -1.5, 1e-8), "the kernel of (x + √(x² + 4))/2 is 2 (x² + 4)^(-3/2)."
     )
 
 
 def _kernel_signed(answer: Answer) -> None:
     x = torch.linspace(-12, 12, 4801, dtype=torch.float64)
-    found = _ask_kernel(answer, _gelu, x)
-    expect(bool((found < -1e-3).any()), "GELU's kernel is negative for |x| > √2; yours never is.")
-    area = float(torch.trapezoid(found, x))
+    result = _ask_kernel(answer, _gelu, x)
+    expect(bool((result < -1e-3).any()), "GELU's kernel is negative for |x| > √2; yours never is.")
+    area = float(torch.trapezoid(result, x))
     expect(abs(area - 1) < 1e-6, f"GELU's kernel must integrate to 1, yours to {area:.4f}.")
 
 
@@ -270,8 +272,8 @@ def _floor_middle(answer: Answer) -> None:
 def _floor_wide(answer: Answer) -> None:
     x = torch.linspace(-1.3, 1.3, 27, dtype=torch.float64)
     for t in (0.7, 1.0, 3.0):
-        wanted = theory.fourier_floor(x.numpy(), "logistic", 1 / t, 12)
-        off = float(np.abs(answer(x, t).detach().numpy() - wanted).max())
+        exact = theory.fourier_floor(x.numpy(), "logistic", 1 / t, 12)
+        off = float(np.abs(answer(x, t).detach().numpy() - exact).max())
         expect(
             off < 1e-9,
             f"at t = {t:g} it is off by {off:.2g}: the window must grow as 37/t, or terms are missing.",
@@ -281,24 +283,24 @@ def _floor_wide(answer: Answer) -> None:
 def _floor_periodic(answer: Answer) -> None:
     x = _tensor([0.1, 0.37, 0.9])
     for shift in (1.0, 250.0, 1e6):
-        found, wanted = answer(x + shift, 6.0), answer(x, 6.0) + shift
+        result, exact = answer(x + shift, 6.0), answer(x, 6.0) + shift
         expect(
-            np.abs((found - wanted).detach().numpy()).max() < 1e-6,
+            np.abs((result - exact).detach().numpy()).max() < 1e-6,
             f"g(x + {shift:g}) must be g(x) + {shift:g}: keep the window around x.",
         )
 
 
 def _floor_gradient(answer: Answer) -> None:
     x = _tensor([-1.6, 0.2, 0.5, 3.97]).requires_grad_()
-    (found,) = torch.autograd.grad(answer(x, 4.0).sum(), x)
+    (result,) = torch.autograd.grad(answer(x, 4.0).sum(), x)
     steps = np.arange(-30, 31)
     z = 4.0 * (x.detach().numpy()[:, None] - steps)
-    wanted = 4.0 * (scipy.special.expit(z) * scipy.special.expit(-z)).sum(axis=1)
+    exact = 4.0 * (scipy.special.expit(z) * scipy.special.expit(-z)).sum(axis=1)
     expect(
-        not _close(found, np.zeros(4), 0.0),
+        not _close(result, np.zeros(4), 0.0),
         "its gradient is 0: the floor itself has none, the window's steps have.",
     )
-    expect(_close(found, wanted, 1e-8), "its gradient must be the sum of the densities around x.")
+    expect(_close(result, exact, 1e-8), "its gradient must be the sum of the densities around x.")
 
 
 @EXERCISES.add("3", "A floor for every x", minutes=20, difficulty="hard")
@@ -336,14 +338,14 @@ def _lipschitz_scale(answer: Answer) -> None:
 def _lipschitz_measured(answer: Answer) -> None:
     for kernel in ("logistic", "gaussian", "student"):
         measured = float(theory.smooth_piecewise_linear(np.zeros(1), FUNCTIONS["|x|"], kernel, 0.3)[0])
-        found = float(answer(kernel, 0.3))
+        result = float(answer(kernel, 0.3))
         expect(
-            not _close(found, measured / 2, 1e-6),
+            not _close(result, measured / 2, 1e-6),
             f"that is the error of ReLU, whose slope changes by 1; |x| changes by 2 ({kernel}).",
         )
         expect(
-            _close(found, measured, 1e-9),
-            f"|x| smoothed by the {kernel} kernel, s = 0.3, is {measured:.6f} at 0, your bound {found:.6f}:"
+            _close(result, measured, 1e-9),
+            f"|x| smoothed by the {kernel} kernel, s = 0.3, is {measured:.6f} at 0, your bound {result:.6f}:"
             " compute E|U|.",
         )
 
@@ -373,10 +375,11 @@ _PAIRS = (_tensor([0, 1, -2, 3, 0.4]), _tensor([0, 0.5, 2, 2.9, -0.4]))
 def _max_above(answer: Answer) -> None:
     a, b = _PAIRS
     for kernel in ("logistic", "gaussian"):
-        found = answer(a, b, 0.5, kernel)
-        expect(found.shape == a.shape, f"one number for each pair is wanted, got {tuple(found.shape)}.")
+        result = answer(a, b, 0.5, kernel)
+        expect(result.shape == a.shape, f"one number for each pair is expected, got {tuple(result.shape)}.")
         expect(
-            bool((found >= torch.maximum(a, b) - 1e-12).all()), f"it must be at least the maximum ({kernel})."
+            bool((result >= torch.maximum(a, b) - 1e-12).all()),
+            f"it must be at least the maximum ({kernel}).",
         )
         expect(
             close(answer(a, b, 1e-3, kernel), torch.maximum(a, b), 5e-3),
@@ -387,10 +390,10 @@ def _max_above(answer: Answer) -> None:
 def _max_symmetric(answer: Answer) -> None:
     a, b = _PAIRS
     for kernel in ("logistic", "gaussian"):
-        found = answer(a, b, 0.5, kernel)
-        expect(_close(found, answer(b, a, 0.5, kernel)), f"max(a, b) = max(b, a), smoothed too ({kernel}).")
+        result = answer(a, b, 0.5, kernel)
+        expect(_close(result, answer(b, a, 0.5, kernel)), f"max(a, b) = max(b, a), smoothed too ({kernel}).")
         expect(
-            _close(answer(a + 3, b + 3, 0.5, kernel), found + 3),
+            _close(answer(a + 3, b + 3, 0.5, kernel), result + 3),
             f"adding 3 to both must add 3 to the result ({kernel}).",
         )
 
@@ -398,17 +401,17 @@ def _max_symmetric(answer: Answer) -> None:
 def _max_exact(answer: Answer) -> None:
     a, b = _PAIRS
     for kernel in ("logistic", "gaussian"):
-        wanted = b.numpy() + 0.5 * theory.standard(kernel).ramp((a - b).numpy() / 0.5)
+        exact = b.numpy() + 0.5 * theory.standard(kernel).ramp((a - b).numpy() / 0.5)
         expect(
-            _close(answer(a, b, 0.5, kernel), wanted),
+            _close(answer(a, b, 0.5, kernel), exact),
             f"it must be b + s ρ((a - b)/s) of the {kernel} kernel.",
         )
 
 
 def _max_large(answer: Answer) -> None:
-    found = answer(_tensor([1000.0]), _tensor([999.0]), 0.5, "logistic")
+    result = answer(_tensor([1000.0]), _tensor([999.0]), 0.5, "logistic")
     expect(
-        bool(torch.isfinite(found).all()), "at a = 1000 it overflows: exp(a/s) is not needed, logaddexp is."
+        bool(torch.isfinite(result).all()), "at a = 1000 it overflows: exp(a/s) is not needed, logaddexp is."
     )
 
 
@@ -463,10 +466,10 @@ def _l1_measured(answer: Answer) -> None:
     for i, (name, kernel) in enumerate((("Swish", "swish"), ("softplus", "logistic"))):
         error = theory.smooth_piecewise_linear(x, FUNCTIONS["ReLU"], kernel, 1 / t) - np.maximum(x, 0)
         measured = float(np.trapezoid(np.abs(error), x))
-        found = float(answer(t)[i])
+        result = float(answer(t)[i])
         expect(
-            _close(found, measured, 1e-6),
-            f"measured at t = 1.5 for {name}: {measured:.5f}, predicted {found:.5f}.",
+            _close(result, measured, 1e-6),
+            f"measured at t = 1.5 for {name}: {measured:.5f}, predicted {result:.5f}.",
         )
 
 

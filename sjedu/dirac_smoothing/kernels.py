@@ -361,11 +361,11 @@ def _knots(f: Expr, x: Expr) -> list[Expr]:
             switches |= {a - b for a in part.args for b in part.args if a != b}
         else:
             switches.add(part.args[0])
-    found = {root for switch in switches if switch.has(x) for root in sp.solve(switch, x)}
-    if not found:
+    roots = {root for switch in switches if switch.has(x) for root in sp.solve(switch, x)}
+    if not roots:
         raise ValueError(f"expr: got {f}, in which no break could be located")
     ordered: list[Expr] = []
-    for knot in sorted(found, key=sp.default_sort_key):
+    for knot in sorted(roots, key=sp.default_sort_key):
         place = sum(_sign(knot - other, f) > 0 for other in ordered)
         ordered.insert(place, knot)
     return ordered

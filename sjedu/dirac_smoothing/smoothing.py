@@ -44,9 +44,8 @@ def smooth_piecewise_linear(
         g, of the shape (with width, broadcast) and dtype of x.
 
     Raises:
-        TypeError: if x is not floating point.
-        ValueError: if the width is not positive, there is no such kernel, or it is "cauchy", which has no first
-            moment, and f is not constant at its ends.
+        TypeError: if x, or a width that is a tensor, is not floating point.
+        ValueError: if a width that is a tensor is not positive.
 
     Source: kexue.fm/archives/8718, equation (2); the closed form is ours.
     """
@@ -108,12 +107,12 @@ class _Smoothed(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         x, s = ctx.saved_tensors
-        wanted_x, wanted_s = ctx.needs_input_grad[:2]
+        needs_x, needs_s = ctx.needs_input_grad[:2]
         by_x = by_s = None
-        if wanted_x:
+        if needs_x:
             by_x = _wide(x, grad) * _in_blocks(ctx.formula.by_x, x, s)
             by_x = by_x.sum_to_size(x.shape).to(x.dtype)
-        if wanted_s:
+        if needs_s:
             by_s = _wide(x, grad) * _in_blocks(ctx.formula.by_width, x, s)
             by_s = by_s.sum_to_size(s.shape).to(s.dtype)
         return by_x, by_s, None
@@ -144,8 +143,7 @@ def smooth_floor(x: Values, width: Width = 0.1, kernel: KernelName = "logistic")
         The smooth floor, of the shape and dtype of x. As s → ∞ it is x - ½: the straight-through estimator's line.
 
     Raises:
-        TypeError: if x is not floating point.
-        ValueError: if the width is not one positive number, or the kernel is another.
+        ValueError: if the width is not one number, or the kernel is another.
 
     Source: kexue.fm/archives/8718, equation (3), which truncates the sum; the forms without truncation are ours.
     """
@@ -275,10 +273,6 @@ def smooth_max(
         width: s > 0.
         kernel: "logistic", "gaussian" or "student", or a signed one.
 
-    Raises:
-        TypeError: if a or b is not floating point.
-        ValueError: if the width is not positive, or the kernel is unknown or has no mean.
-
     Source: kexue.fm/archives/6620 for the logistic kernel.
     """
     _need_floats("b", b)
@@ -289,8 +283,7 @@ def smooth_amax(x: Float[Tensor, ...], dim: int = -1, width: Width = 1.0) -> Flo
     """Return ``s log Σ e^(x/s)`` along an axis: `smooth_max` with the logistic kernel, of any number of terms.
 
     Raises:
-        TypeError: if x is not floating point.
-        ValueError: if the width is not positive.
+        ValueError: if the width is not one number.
     """
     x, s = _operands(x, width)
     if s.numel() != 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 import torch
 import torch.nn.functional as F
@@ -118,9 +118,6 @@ class PhysicsTask:
         points: how many places a step; in one dimension evenly spaced and always the same, in more drawn anew.
         device: where.
     """
-
-    #: Those of u = 0 on the unit interval, which is what no training gives.
-    ERRORS_OF_ZERO: ClassVar[dict[str, float]] = {"max error": 1.0, "rms error": math.sqrt(0.5)}
 
     def __init__(self, dimensions: int, points: int, device: torch.device) -> None:
         self.dimensions, self.points, self.device = dimensions, points, device

@@ -5,6 +5,8 @@ import math
 import mpmath
 import numpy as np
 import pytest
+import scipy.integrate
+import scipy.special
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -173,10 +175,13 @@ def test_fourier_and_sum_agree(t, terms):
 
 
 def test_the_article_formula_saturates_and_the_mean_error_follows_its_law():
-    x = np.linspace(-4.5, 9.5, 140_001)
     for t, error in ((5, 0.219), (10, 0.136), (20, 0.0693), (50, 0.0277)):
-        found = np.abs(theory.truncated_floor(x, t, 5, 10) - np.floor(x)).mean()
-        assert found == pytest.approx(error, abs=6e-4)
+        assert theory.floor_error(t, 5, 10, points=140_001) == pytest.approx(error, abs=6e-4)
+        # All terms of the sum, and none but the middle ones, make the same error inside, as the tails are short.
+        assert theory.floor_error(t, 5, 10, untruncated=True) == pytest.approx(error, abs=4e-3)
+    # Where there is no inside, the floor of 1/4 and 3/4 is 0: at t = 1 the sum's error there is that of one step.
+    one_step = np.abs(scipy.special.expit([0.25, 0.75]) - 1).mean()
+    assert theory.floor_error(1.0, 0, 0) == pytest.approx(one_step)
     ends = theory.truncated_floor(np.array([50.0, -50.0]), 10, 5, 10)
     np.testing.assert_allclose(ends, [10, -6])
 
@@ -245,3 +250,26 @@ def test_functions_know_themselves():
 def test_bad_input_is_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("name", theory.NAMES)
+def test_a_function_by_name_and_its_smoothing(name):
+    x = np.array([-1.3, 0.4, 2.6])
+    f, g = theory.original(name, x), theory.smoothed(name, x, "gaussian", 1e-3)
+    np.testing.assert_allclose(g, f, atol=1e-12)
+    jump = theory.largest_jump(name)
+    assert theory.largest_error(name, "gaussian", 0.01) == pytest.approx(
+        jump / 2 if jump else 0.004, abs=0.0041
+    )
+    grows = name in ("ReLU", "leaky ReLU", "|x|", "soft shrink", "floor")
+    assert (theory.smoothed(name, x, "cauchy", 0.1) is None) == grows
+
+
+def test_the_floor_has_the_middle_of_a_jump_at_a_whole_number():
+    assert theory.original("floor", np.array([-1.0, 0.0, 0.5, 2.0])).tolist() == [-1.5, -0.5, 0.0, 1.5]
+
+
+@pytest.mark.parametrize("kernel", theory.KERNELS)
+def test_a_density_integrates_to_one_at_every_width(kernel):
+    area = scipy.integrate.quad(lambda x: float(theory.density(x, kernel, 0.3)), -np.inf, np.inf)[0]
+    assert area == pytest.approx(1, abs=1e-6)
