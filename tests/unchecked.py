@@ -16,7 +16,12 @@ def unchecked(module):
     finders = sys.meta_path[:]
     sys.meta_path[:] = [finder for finder in finders if not type(finder).__module__.startswith("jaxtyping")]
     try:
-        yield importlib.import_module(module)
+        imported = importlib.import_module(module)
+        for name in getattr(imported, "__all__", ()):
+            getattr(
+                imported, name
+            )  # a front door imports what is asked for, and later it would be the checked one
+        yield imported
     finally:
         sys.meta_path[:] = finders
         for name in _of_the_package():

@@ -11,15 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sjedu.errors import InOneSentence
+
 #: The environment variable that names a folder of data sets.
 FOLDER_VARIABLE = "SJEDU_DATA"
 
 
-class DataNotFound(FileNotFoundError):  # noqa: N818  the name says it all
+class DataNotFound(InOneSentence, FileNotFoundError):  # noqa: N818  the name says it all
     """A data set is neither in a local folder nor to be had from the net; the message says how to get it."""
 
 
-class DamagedData(ValueError):  # noqa: N818
+class DamagedData(InOneSentence, ValueError):  # noqa: N818
     """A data file is not what it should be; the message names the file and the reason."""
 
     def __init__(self, path: Path, reason: str) -> None:

@@ -1,39 +1,12 @@
-"""The Transformer that lessons 2, 6 and 8 stand on: RoFormer, its masks, weights, tokenizer and pretraining."""
+"""RoFormer, the Transformer that lessons 2, 6 and 8 stand on, and how it is trained.
 
-from sjedu.roformer.config import RoFormerConfig
-from sjedu.roformer.masks import causal_mask, padding_mask, prefix_mask
-from sjedu.roformer.model import Cache, LanguageModel, RoFormer
-from sjedu.roformer.pooling import Pooling, pool_states, sentence_vectors
-from sjedu.roformer.rotary import phase_table, rotate
-from sjedu.roformer.tokenizer import Batch, Tokenizer
-from sjedu.roformer.weights import (
-    WeightsError,
-    load_encoder,
-    load_language_model,
-    load_small,
-    load_tokenizer,
-    save_pretrained,
-)
+To read: `rotary` (positions by rotation), `masks` (who may look at whom), `model` (`Attention`, `Block` and
+`RoFormer.forward`; leave out `Cache` and `Inside` at first: they are for speed), `config` (its sizes), `tokenizer`,
+`pretraining` (batches, hidden words, losses) and `experiment` (the training loop).
+May be skipped: `theory` (the model once more, exact and slow, for the tests), `pooling` (one vector for a text),
+`weights` (published files and ours, the small models among them), `card` (what such a file says of itself).
+"""
 
-__all__ = [
-    "Batch",
-    "Cache",
-    "LanguageModel",
-    "Pooling",
-    "RoFormer",
-    "RoFormerConfig",
-    "Tokenizer",
-    "WeightsError",
-    "causal_mask",
-    "load_encoder",
-    "load_language_model",
-    "load_small",
-    "load_tokenizer",
-    "padding_mask",
-    "phase_table",
-    "pool_states",
-    "prefix_mask",
-    "rotate",
-    "save_pretrained",
-    "sentence_vectors",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from sjedu.checks import check_choice
+from sjedu.errors import InOneSentence
 from sjedu.roformer.config import RoFormerConfig
 from sjedu.roformer.model import LanguageModel, RoFormer
 from sjedu.roformer.tokenizer import Level, Tokenizer
@@ -63,7 +64,7 @@ _LEFT_OUT = re.compile(
 )
 
 
-class WeightsError(ValueError):
+class WeightsError(InOneSentence, ValueError):
     """A checkpoint cannot be used: the message names it, and what it lacks or has too much or of another shape."""
 
 

@@ -1,15 +1,10 @@
-"""What ends a run before its time. Each says all in one sentence, and a notebook shows that alone."""
+"""What ends a run before its time."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-
-class InOneSentence:
-    """An error that IPython shows by its message, without the frames that it came through."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [str(self)]
+from sjedu.errors import InOneSentence
 
 
 class CheckpointError(InOneSentence, ValueError):
