@@ -63,6 +63,15 @@ class PromptPath:
             for values, places in zip(best.values, best.indices, strict=True)
         ]
 
+    def plane(
+        self,
+    ) -> tuple[Float[Tensor, "words 2"], Float[Tensor, "pictures tokens 2"]]:
+        """Return words and prompts in the plane of the prompts' largest spread, seen from the words' mean."""
+        center = self.table.mean(dim=0)
+        moved = self.vectors - center
+        axes = torch.linalg.svd(moved.flatten(0, 1), full_matrices=False).Vh[:2].T
+        return (self.table - center) @ axes, moved @ axes
+
 
 def follow(config: Config, every: int = 5) -> PromptPath:
     """Train a prompt on the config's first draw of its first number of labels, and look at it every few steps.

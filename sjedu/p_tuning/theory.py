@@ -9,7 +9,6 @@ rows of E that may be learnt: those of the prompt tokens. All arrays are float64
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -135,8 +134,9 @@ def reparameterised_step(
 
         ΔP = −lr (Z Zᵀ G + G Wᵀ W)
 
-    Plain embeddings have ΔP = −lr G. The first term mixes the *tokens*: what one prompt token wants moves all
-    that resemble it in Z. That is the correlation which an LSTM or an MLP brings (article, section on the LSTM).
+    Plain embeddings have ΔP = −lr G. The first term mixes the *tokens*: row i of Z Zᵀ G is Σⱼ ⟨zᵢ, zⱼ⟩ gⱼ, so
+    token i also follows the gradients of those that resemble it in Z. That is the correlation which an LSTM or an
+    MLP brings (article, section on the LSTM).
     """
     return np.asarray(-lr * (Z @ Z.T @ G + G @ W.T @ W))
 
@@ -185,20 +185,3 @@ def expected_maximum(count: int) -> float:
         return float(x * count * normal.pdf(x) * normal.cdf(x) ** (count - 1))
 
     return float(quad(density, -12, 12, epsabs=1e-10)[0])
-
-
-def half_width(values: Sequence[float], level: float = 0.95) -> float:
-    """Return the half width of Student's confidence interval of a mean: ``t · s / √n``; NaN for one value.
-
-    Raises:
-        ValueError: there are no values, or the level is not between 0 and 1.
-    """
-    if not values:
-        raise ValueError("values: got none; expected at least one")
-    if not 0 < level < 1:
-        raise ValueError(f"level: got {level}; expected a number between 0 and 1")
-    n = len(values)
-    if n == 1:
-        return math.nan
-    t = float(scipy.stats.t.ppf((1 + level) / 2, n - 1))
-    return t * float(np.std(values, ddof=1)) / math.sqrt(n)

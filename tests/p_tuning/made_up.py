@@ -1,4 +1,4 @@
-"""Records that no run wrote: accuracies made up so that every claim has a verdict to come to."""
+"""Runs that nobody made: accuracies made up so that each rule can be tried at its edges."""
 
 import dataclasses
 
@@ -6,51 +6,60 @@ import numpy as np
 from made_up_records import made_up
 
 from sjedu.p_tuning.experiment import Config
+from sjedu.p_tuning.methods import METHODS
 from sjedu.p_tuning.tasks import HUMAN
+from sjedu.records.runs import Runs
 
-BUDGETS = (4, 16, 256)
-RISE = {4: 0.0, 16: 0.1, 256: 0.2}
-
-
-def record(method, base, *, noise=0.01, **fields):
-    """A run whose accuracies are `base`, a rise with the labels, and noise that all methods share."""
-    config = Config(method=method, labels=BUDGETS, draws=4, **fields)
-    shared = np.array([-1.0, 1.0, 0.5, -0.5]) * 0.05
-    own = np.random.default_rng(len(method)).normal(size=4) * noise
-    accuracy = {str(n): [round(base + RISE[n] + s, 4) for s in shared + own] for n in BUDGETS}
-    metrics = {"accuracy": accuracy, "parameters": 768}
-    if method == "zero_shot":
-        metrics["zero_shot"] = {t.pattern: 0.8 - 0.05 * i for i, t in enumerate(HUMAN[config.kind])}
-        metrics["accuracy"] = {str(n): [base] * 4 for n in BUDGETS}
-    return made_up(config.name, dataclasses.asdict(config), metrics, lesson="p_tuning")
-
+BUDGETS = (4, 16, 64, 256)
+#: What draws have in common, and what the noisy one of two methods has besides: both have the mean 0.
+SHARED, OWN = np.array([-2.0, 2.0, 1.0, -1.0, 0.0]) / 100, np.array([1.0, -1.0, 0.5, -0.5, 0.0]) / 100
+NOISY = ("p_tuning", "p_tuning_full_words")
 
 STARTS = ("p_tuning", "p_tuning_words", "p_tuning_unused", "p_tuning_template")
 
 
-def runs():
-    bases = {
-        "zero_shot": 0.82, "fine_tune": 0.55, "pet": 0.62, "adapter": 0.6, "p_tuning": 0.68, "p_tuning_auxiliary": 0.7,
-        "p_tuning_unused": 0.5, "p_tuning_words": 0.52, "p_tuning_template": 0.7, "p_tuning_full": 0.6,
-        "p_tuning_full_words": 0.5,
-    }  # fmt: skip
-    found = [record(method, base) for method, base in bases.items()]
-    found += [record(method, 0.67, objective="causal") for method in ("zero_shot", "p_tuning")]
-    found += [
-        record("p_tuning", base, objective="causal", place=place)
-        for place, base in (("prefix", 0.66), ("suffix", 0.5))
-    ]
-    found += [
-        record("pet", 0.5 + 0.02 * i, study="templates", template=t.pattern)
-        for i, t in enumerate(HUMAN["mlm"])
-    ]
-    found += [
-        record("zero_shot", base, study=study) for study, base in (("shuffled", 0.5), ("unshuffled", 0.8))
-    ]
-    found += [record(method, base, study="starts") for method, base in bases.items() if method in STARTS]
-    rates = {"p_tuning": (0.01, 0.03, 0.1), "p_tuning_lstm": (0.0003, 0.001, 0.003)}
-    for method, choices in rates.items():
-        for i, rate in enumerate(choices):
-            speed = {"p_tuning": (0.5, 0.6, 0.7), "p_tuning_lstm": (0.55, 0.68, 0.69)}[method][i]
-            found.append(record(method, speed, study="speed", learning_rate=rate))
-    return found
+def error(draws=5):
+    """The standard error of the difference of a noisy method and another, over draws."""
+    return np.tile(OWN, draws // 5).std(ddof=1) / np.sqrt(draws)
+
+
+def configs(draws=20):
+    yield from (Config(method=method, labels=BUDGETS) for method in METHODS)
+    yield from (
+        Config(method=method, labels=BUDGETS, objective="causal") for method in ("zero_shot", "p_tuning")
+    )
+    for objective in ("mlm", "causal"):
+        yield from (Config(objective=objective, place=place, labels=(16,)) for place in ("prefix", "suffix"))
+    yield from (
+        Config(study="templates", method="pet", labels=(16,), template=t.pattern) for t in HUMAN["mlm"]
+    )
+    yield from (Config(study=study, method="zero_shot", labels=(16,)) for study in ("shuffled", "unshuffled"))
+    yield Config(study="real", method="zero_shot", dataset="reviews", labels=(16,))
+    yield from (Config(study="starts", method=method, labels=(16,), draws=draws) for method in STARTS)
+    for method in ("p_tuning", "p_tuning_lstm"):
+        for rate in (0.01, 0.03, 0.1):
+            yield Config(study="speed", method=method, labels=(16,), learning_rate=rate, steps=15)
+
+
+def runs(*changes, draws=20):
+    """Runs in which all accuracies are 0.8, but for changes: (level, fields that the config has; also labels=16)."""
+
+    def level(config, **further):
+        values = {**dataclasses.asdict(config), **further}
+        fitting = [value for value, fields in changes if all(values.get(k) == v for k, v in fields.items())]
+        return fitting[-1] if fitting else 0.8
+
+    def record(config):
+        noisy = config.method in NOISY and config.place != "prefix"
+        noise = np.tile(SHARED + OWN * noisy, config.draws // 5)
+        accuracy = {
+            str(n): [level(config, labels=n) + each for each in map(float, noise)] for n in config.labels
+        }
+        # Validation texts prefer the middle one of three learning rates.
+        validated = {n: [0.9 if config.learning_rate == 0.03 else 0.7] * config.draws for n in accuracy}
+        metrics = {"accuracy": accuracy, "validation": validated, "parameters": 768}
+        if METHODS[config.method].learns == "nothing":
+            metrics["zero_shot"] = {t.pattern: level(config, pattern=t.pattern) for t in HUMAN[config.kind]}
+        return made_up(config.name, dataclasses.asdict(config), metrics, lesson="p_tuning")
+
+    return Runs("p_tuning", tuple(map(record, configs(draws))))

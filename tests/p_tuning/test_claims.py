@@ -1,183 +1,242 @@
-"""The claims: rules that tell right from wrong values, what records say, and measurements without training."""
+"""What lesson 2 proves and claims: checks that refute wrong theorems, rules on made-up runs, the recorded runs."""
 
-import json
-import math
-from pathlib import Path
-
-import numpy as np
 import pytest
-from made_up import runs
+import torch
+from made_up import OWN, error, runs
 
-from sjedu.p_tuning import claims
-from sjedu.p_tuning.claims import CLAIMS, bag_of_words, interval, paired_lead, scores, summary
-from sjedu.p_tuning.experiment import METHODS, Config
-from sjedu.p_tuning.tasks import embedded_reviews
-from sjedu.records import Spread, load_records
-from sjedu.records.old_claims import ClaimSheet, Verdict
+from sjedu.p_tuning import claims, theory
+from sjedu.p_tuning.claims import CLAIMS, THEOREMS
+from sjedu.p_tuning.tasks import HUMAN
+from sjedu.records import Refuted, Spread, Verdict, ledger, load_runs
 
-RECORDS = load_records("p_tuning")
-GOOD, FAIR, BAD = Verdict.REPRODUCED, Verdict.PARTLY, Verdict.NOT_REPRODUCED
+GOOD, _, BAD, UNTESTED = Verdict
 
-
-@pytest.mark.parametrize(
-    ("id", "values", "verdict"),
-    [
-        ("C1", {"accuracy": 0.85, "control": 0.5}, GOOD),
-        ("C1", {"accuracy": 0.85, "control": 0.7}, FAIR),
-        ("C1", {"accuracy": 0.7, "control": 0.5}, FAIR),
-        ("C1", {"accuracy": 0.55, "control": 0.5}, BAD),
-        ("C2", {"spread": 0.2}, GOOD),
-        ("C2", {"spread": 0.07}, FAIR),
-        ("C2", {"spread": 0.01}, BAD),
-        ("C3", {"p_tuning_over_pet": 3.0, "pet_over_fine_tune": 2.5}, GOOD),
-        ("C3", {"p_tuning_over_pet": 3.0, "pet_over_fine_tune": -1.0}, FAIR),
-        ("C3", {"p_tuning_over_pet": 3.0, "pet_over_fine_tune": -3.0}, BAD),
-        ("C3", {"p_tuning_over_pet": 1.0, "pet_over_fine_tune": 1.0}, BAD),
-        ("C4", {"few": 3.0, "many": 3.0}, GOOD),
-        ("C4", {"few": 3.0, "many": 0.0}, FAIR),
-        ("C4", {"few": 0.0, "many": 0.0}, BAD),
-        ("C5", {"over_all": 2.5, "leads": [1.0, 1.0]}, GOOD),
-        ("C5", {"over_all": 1.0, "leads": [2.5, -1.0]}, FAIR),
-        ("C5", {"over_all": 1.0, "leads": [2.5, -3.0]}, BAD),
-        ("C5", {"over_all": 1.0, "leads": [1.0, 1.0]}, BAD),
-        ("C6", {"best": 3.0, "default": 0.0}, GOOD),
-        ("C6", {"best": 0.0, "default": 3.0}, FAIR),
-        ("C6", {"best": 0.0, "default": 0.0}, BAD),
-        ("C7", {"gap": 0.0, "prefix": 3.0}, GOOD),
-        ("C7", {"gap": -0.1, "prefix": 3.0}, FAIR),
-        ("C7", {"gap": 0.1, "prefix": 0.0}, FAIR),
-        ("C7", {"gap": -0.1, "prefix": 0.0}, BAD),
-        ("C8", {"few": 3.0, "many": 3.0}, GOOD),
-        ("C8", {"few": 0.0, "many": 3.0}, FAIR),
-        ("C8", {"few": 0.0, "many": 0.0}, BAD),
-        ("C9", {"error": 1e-16, "moved": 0, "decayed": 5}, GOOD),
-        ("C9", {"error": 1e-6, "moved": 0, "decayed": 5}, BAD),
-        ("C9", {"error": 1e-16, "moved": 1, "decayed": 5}, BAD),
-        ("C9", {"error": 1e-16, "moved": 0, "decayed": 0}, BAD),
-        ("C10", {"widest": 4.0}, GOOD),
-        ("C10", {"widest": 1.0}, BAD),
-    ],
-)
-def test_each_rule_tells_right_from_wrong_values(id, values, verdict):
-    assert ClaimSheet("p_tuning", CLAIMS).measure(id, text="", **values).verdict == verdict
+# ---------------------------------------------------------------- theorems
 
 
-def test_claims_are_complete():
-    assert [claim.id for claim in CLAIMS] == [f"C{n}" for n in range(1, 11)]
-    for claim in CLAIMS:
-        assert claim.statement.endswith(".")
-        assert "eproduced" in claim.rule
-        assert claim.source
+@pytest.mark.parametrize("theorem", THEOREMS, ids=lambda theorem: theorem.id)
+def test_every_theorem_holds(theorem):
+    assert theorem.check().text.endswith(".")
 
 
-def test_the_stopped_gradient_is_exact_and_decay_is_not():
-    measured = claims.exactness()
-    assert ClaimSheet("p_tuning", CLAIMS).measure("C9", **measured).verdict == GOOD
-    assert measured["decayed"] == 46
+def scaled(function, factor):
+    return lambda *arguments, **options: factor * function(*arguments, **options)
 
 
-# ---------------------------------------------------------------- records
+def one_side_only(E, ids, target):
+    parts = theory.TiedGradient(*tied_gradient(E, ids, target))
+    return theory.TiedGradient(parts.input_side, 0 * parts.output_side)
+
+
+tied_gradient = theory.tied_gradient
 
 
 @pytest.mark.parametrize(
-    ("id", "measure", "verdict"),
+    ("check", "module", "name", "wrong"),
     [
-        ("C1", claims.zero_shot, GOOD),
-        ("C2", claims.template_spread, GOOD),
-        ("C3", claims.ordering, GOOD),
-        ("C4", claims.regimes, FAIR),
-        ("C5", claims.auxiliary_objective, GOOD),
-        ("C6", claims.convergence, FAIR),
-        ("C7", claims.causal_models, GOOD),
-        ("C8", claims.target_words, FAIR),
-        ("C10", claims.starts, GOOD),
+        (claims.best_of_several, theory, "expected_maximum", scaled(theory.expected_maximum, 1.01)),
+        (claims.rows_that_move, theory, "decayed", lambda E, *a: E),
+        (claims.rows_that_move, theory, "adam_drift", scaled(theory.adam_drift, 1.01)),
+        (claims.rows_that_move, claims, "_moved_rows", lambda *a: 0),
+        (claims.tied_head, theory, "tied_gradient", one_side_only),
+        (claims.reparameterised, theory, "reparameterised_step", scaled(theory.reparameterised_step, 1.01)),
+        (claims.stopped_gradient, claims, "_moved_rows", lambda *a: 1),
     ],
 )
-def test_measurements_read_records_made_to_a_verdict(id, measure, verdict):
-    measured = measure(runs())
-    assert measured["text"]
-    assert ClaimSheet("p_tuning", CLAIMS).measure(id, **measured).verdict == verdict
+def test_a_wrong_formula_is_refuted(monkeypatch, check, module, name, wrong):
+    monkeypatch.setattr(module, name, wrong)
+    with pytest.raises(Refuted):
+        check()
 
 
-def test_a_score_is_one_runs():
-    found = runs()
-    assert scores(found, "pet", 16).mean == pytest.approx(0.72, abs=0.02)
-    with pytest.raises(ValueError, match="got 0; expected one"):
-        scores(found, "pet", 16, study="gpu")
-    with pytest.raises(ValueError, match="got 2; expected one"):
-        scores([*found, *found], "pet", 16)
-    with pytest.raises(ValueError, match="has 4, 16, 256; expected 8"):
-        scores(found, "pet", 8)
-    with pytest.raises(ValueError, match="records of 'speed'"):
-        claims.convergence(found[:3])
+def test_a_layer_that_stops_nothing_is_refuted(monkeypatch):
+    class Open(claims.StopGradientEmbedding):
+        weight = property(lambda self: self.table)
+
+    monkeypatch.setattr(claims, "StopGradientEmbedding", Open)
+    with pytest.raises(Refuted, match=r"change \d\d of 46 other rows"):
+        claims.stopped_gradient()
 
 
-def test_leads_are_paired():
-    first, second = Spread((0.7, 0.8, 0.9)), Spread((0.69, 0.78, 0.89))
-    assert paired_lead(first, second) == pytest.approx(
-        0.04 / 3 / (0.01 / math.sqrt(3) / math.sqrt(3)), rel=1e-6
+def test_a_layer_that_changes_values_is_refuted(monkeypatch):
+    class Other(claims.StopGradientEmbedding):
+        def forward(self, ids):
+            return super().forward(ids) + 1e-9 * torch.ones(8, dtype=torch.float64)
+
+    monkeypatch.setattr(claims, "StopGradientEmbedding", Other)
+    with pytest.raises(Refuted):
+        claims.stopped_gradient()
+
+
+def test_a_cloze_that_is_no_head_is_refuted(monkeypatch):
+    class Other(claims.ClozeClassifier):
+        def forward(self, filled, *asked):
+            return super().forward(filled, *asked).flip(1)
+
+    monkeypatch.setattr(claims, "ClozeClassifier", Other)
+    with pytest.raises(Refuted):
+        claims.cloze_is_a_head()
+
+
+# ---------------------------------------------------------------- rules, on made-up runs
+
+
+def judged(monkeypatch, id, *changes, **options):
+    """The judgement of a claim by made-up runs."""
+    made = runs(*changes, **options)
+    monkeypatch.setattr(claims, "load_runs", lambda room: made if room == "p_tuning" else load_runs(room))
+    return next(claim for claim in CLAIMS if claim.id == id).judge()
+
+
+def held(judgement):
+    return list(judgement.evidence.holds.values())
+
+
+def above(t, draws=5):
+    """An accuracy that is above 0.8 by so many standard errors of a paired difference."""
+    return 0.8 + t * error(draws)
+
+
+# With 5 draws, a paired t of 3.2 has p = .033 and one of 3.6 has p = .023; after Holm over two, .066 and .046.
+CLEAR, UNCLEAR = 3.6, 3.2
+
+
+@pytest.mark.parametrize(
+    ("id", "fields", "part"),
+    [
+        ("C3", {"method": "pet"}, 0),
+        ("C3", {"method": "fine_tune"}, 1),
+        ("C4", {"method": "p_tuning_full", "labels": 4}, 0),
+        ("C4", {"method": "p_tuning", "labels": 256}, 1),
+        ("C6", {"method": "p_tuning", "study": "speed"}, 0),
+        ("C6", {"method": "p_tuning", "study": "cpu"}, 1),
+        ("C7", {"objective": "mlm", "place": "suffix"}, 1),
+        ("C8", {"method": "p_tuning_full_words", "labels": 4}, 0),
+        ("C8", {"method": "p_tuning_full", "labels": 256}, 1),
+    ],
+)
+def test_a_part_of_two_holds_from_a_clear_lead_on(monkeypatch, id, fields, part):
+    """The rival is lowered; the other part's two are alike, and so do not differ."""
+    others = [False, False]
+    leading = [part == 0, part == 1]
+    assert held(judged(monkeypatch, id, (1.6 - above(CLEAR), fields))) == leading
+    assert held(judged(monkeypatch, id, (1.6 - above(UNCLEAR), fields))) == others
+    assert held(judged(monkeypatch, id, (above(CLEAR), fields))) == others
+
+
+def test_the_first_part_about_prefixes_compares_both_sides_with_the_suffix_alone(monkeypatch):
+    suffix = {"objective": "causal", "place": "suffix"}
+    assert held(judged(monkeypatch, "C7", (0.7, suffix))) == [True, False]
+    assert held(judged(monkeypatch, "C7", (0.79, suffix))) == [False, False]
+    prefix = {"objective": "causal", "place": "prefix"}
+    assert held(judged(monkeypatch, "C7", (0.7, prefix))) == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("changes", "holds"),
+    [
+        # Of four tests one needs p < .0125: a t of 4.3.
+        ([(above(4.6), {"labels": 16})], True),
+        ([(above(4.0), {"labels": 16})], False),
+        ([(above(4.0), {"labels": n}) for n in (4, 16, 256)], False),
+        ([(above(9), {"labels": 16}), (1.6 - above(9), {"labels": 4})], False),
+        ([], False),
+    ],
+)
+def test_an_auxiliary_objective_must_help_somewhere_and_harm_nowhere(monkeypatch, changes, holds):
+    auxiliary = [(level, {"method": "p_tuning_auxiliary"} | fields) for level, fields in changes]
+    assert judged(monkeypatch, "C5", *auxiliary).evidence.holds is holds
+
+
+def test_the_learning_rate_is_that_of_the_validation_texts(monkeypatch):
+    lstm = {"method": "p_tuning_lstm", "study": "speed"}
+    assert held(judged(monkeypatch, "C6", (0.9, lstm | {"learning_rate": 0.03})))[0]
+    assert not held(judged(monkeypatch, "C6", (0.9, lstm | {"learning_rate": 0.1})))[0]
+
+
+@pytest.mark.parametrize(("t", "holds"), [(2.3, True), (2.0, False), (-3.0, False)])
+def test_a_causal_model_may_be_two_points_behind(monkeypatch, t, holds):
+    """One-sided, df 4: from a t of 2.13 on. Both made-up models are noisy alike, so one is spared its own noise."""
+    test = claims.paired
+    monkeypatch.setattr(
+        claims,
+        "paired",
+        lambda causal, masked: test(causal, Spread(tuple(masked.values - OWN), masked.seeds)),
     )
-    assert paired_lead(first, second) > 3
-    assert paired_lead(first, first) == 0
-    assert paired_lead(Spread((0.5, 0.75)), Spread((0.25, 0.5))) == math.inf
-    with pytest.raises(ValueError, match="3 and 2 draws"):
-        paired_lead(first, Spread((0.1, 0.2)))
-
-
-def test_an_interval_is_wider_than_the_standard_error():
-    assert interval(Spread((0.8, 0.9))) == "0.85 ± 0.64"
-    assert interval(Spread((0.8,))) == "0.80"
-
-
-def test_the_summary_has_a_row_a_method_in_order():
-    table = summary(runs())
-    names = [row[0] for row in table.rows]
-    assert names == [m for m in METHODS if m in names]
-    assert "p_tuning, prefix" in [row[0] for row in summary(runs(), objective="causal").rows]
-    empty = summary(runs(), "gpu")
-    assert not empty.rows
-    assert "python -m sjedu train p_tuning --preset gpu" in str(empty)
-
-
-def test_a_bag_of_words_learns_words():
-    train, test = embedded_reviews(64, "bag train"), embedded_reviews(100, "bag test")
-    found = np.array(bag_of_words(train.texts, train.labels.tolist(), test.texts))
-    assert 0.6 < (found == test.labels.numpy()).mean() < 1
-
-
-# ---------------------------------------------------------------- the recorded runs
-
-
-@pytest.mark.parametrize(("objective", "count"), [("mlm", len(METHODS)), ("causal", 10)])
-def test_the_recorded_study_has_every_draw(objective, count):
-    found = [
-        run
-        for run in RECORDS
-        if (run.config["study"], run.config["objective"], run.config["place"]) == ("cpu", objective, "both")
-    ]
-    assert len({run.config["method"] for run in found}) == len(found) == count
-    for run in found:
-        assert list(run.metrics["accuracy"]) == ["4", "16", "64", "256"]
-        assert {len(values) for values in run.metrics["accuracy"].values()} == {Config().draws}
+    judgement = judged(monkeypatch, "C7a", (0.8 - 0.02 + t * error(), {"objective": "causal"}))
+    assert judgement.evidence.holds is holds
 
 
 @pytest.mark.parametrize(
-    ("id", "measure"),
+    ("accuracy", "holds"), [(170 / 300, True), (166 / 300, False), (0.5, False), (0.2, False)]
+)
+def test_a_cloze_must_be_right_more_often_than_by_guessing(monkeypatch, accuracy, holds):
+    judgement = judged(monkeypatch, "C1", (accuracy, {"pattern": HUMAN["mlm"][0].pattern, "study": "cpu"}))
+    assert judgement.evidence.holds is holds
+    assert judgement.verdict == UNTESTED
+    assert "1 pretrained model" in judgement.why
+    # Another template that does well is no help: the first is taken without looking.
+    if not holds:
+        other = (1.0, {"pattern": HUMAN["mlm"][1].pattern})
+        first = (accuracy, {"pattern": HUMAN["mlm"][0].pattern})
+        assert judged(monkeypatch, "C1", first, other).evidence.holds is holds
+
+
+@pytest.mark.parametrize(("worst", "holds"), [(0.69, True), (0.71, False)])
+def test_templates_differ_from_a_tenth_on(monkeypatch, worst, holds):
+    planted = (worst, {"pattern": "{mask}高兴。{text}"})
+    judgement = judged(monkeypatch, "C2", planted)
+    assert judgement.evidence.holds is holds
+    assert "The spread was planted: the 4 templates" in judgement.why
+    honest = judged(monkeypatch, "C2", (worst, {"pattern": HUMAN["mlm"][0].pattern}))
+    assert ("The spread was planted" in honest.why) is not holds
+
+
+# With 20 draws and three tests the smallest p must be below .0167: a t of 2.63.
+@pytest.mark.parametrize(("t", "verdict"), [(2.8, GOOD), (2.4, BAD), (-2.8, GOOD), (0.0, BAD)])
+def test_a_start_matters_if_two_differ_clearly(monkeypatch, t, verdict):
+    judgement = judged(monkeypatch, "C10", (above(t, 20), {"study": "starts", "method": "p_tuning"}))
+    assert judgement.verdict == verdict
+    # The words of a human template are told of, and not compared.
+    template = (0.1, {"study": "starts", "method": "p_tuning_template"})
+    assert judged(monkeypatch, "C10", template).verdict == BAD
+
+
+def test_few_draws_test_nothing(monkeypatch):
+    clear = (0.9, {"study": "starts", "method": "p_tuning"})
+    judgement = judged(monkeypatch, "C10", clear, draws=5)
+    assert judgement.verdict == UNTESTED
+    assert judgement.why.startswith("5 draws of labels")
+
+
+@pytest.mark.parametrize(
+    ("id", "fields"),
     [
-        ("C1", claims.zero_shot),
-        ("C2", claims.template_spread),
-        ("C3", claims.ordering),
-        ("C4", claims.regimes),
-        ("C5", claims.auxiliary_objective),
-        ("C6", claims.convergence),
-        ("C7", claims.causal_models),
-        ("C8", claims.target_words),
-        ("C10", claims.starts),
+        ("C10", {"study": "starts"}),
+        ("C3", {"method": "p_tuning"}),
+        ("C4", {"method": "p_tuning", "labels": 4}),
+        ("C4", {"method": "p_tuning_full", "labels": 256}),
+        ("C7", {"objective": "causal"}),
+        ("C7a", {"objective": "causal"}),
+        ("C8", {"method": "p_tuning_full_words"}),
     ],
 )
-def test_the_recorded_runs_judge_the_claims_of_training(id, measure):
-    found = ClaimSheet("p_tuning", CLAIMS).measure(id, **measure(RECORDS))
-    stored = json.loads(Path(claims.__file__).with_name("claims.json").read_text(encoding="utf-8"))["claims"]
-    verdicts = {claim["id"]: claim["verdict"] for claim in stored}
-    assert found.verdict.value == verdicts[id]
-    assert found.verdict == GOOD or found.why, "a claim that was not reproduced needs a reason"
+def test_who_does_not_beat_a_bag_of_characters_tests_nothing(monkeypatch, id, fields):
+    judgement = judged(monkeypatch, id, (0.55, fields))
+    assert judgement.verdict == UNTESTED
+    assert "does not beat a bag of characters" in judgement.why
+
+
+@pytest.mark.parametrize("id", ["C3", "C4", "C5", "C8"])
+def test_there_must_be_room_below_the_ceiling(monkeypatch, id):
+    assert "No head-room" in judged(monkeypatch, id, (0.96, {})).why
+    assert "No head-room" not in judged(monkeypatch, id).why
+
+
+# ---------------------------------------------------------------- recorded runs
+
+
+def test_the_recorded_runs_judge_every_claim():
+    judged = ledger("p_tuning")
+    assert judged.counts() == {"proved": len(THEOREMS), "reproduced": 1, "not tested here": 9}
+    assert judged["C10"].verdict == GOOD

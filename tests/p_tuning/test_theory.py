@@ -4,10 +4,7 @@ import math
 
 import numpy as np
 import pytest
-import scipy.stats
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sjedu.p_tuning import theory
 from sjedu.p_tuning.prompt import PromptEncoder
@@ -113,32 +110,12 @@ def test_the_expected_maximum_is_that_of_a_simulation():
     assert theory.expected_maximum(5) == pytest.approx(draws.max(axis=1).mean(), abs=0.01)
 
 
-@given(st.lists(st.floats(-10, 10), min_size=2, max_size=8), st.floats(0.5, 0.99))
-def test_the_interval_is_students(values, level):
-    low, high = scipy.stats.t.interval(
-        level, len(values) - 1, np.mean(values), scipy.stats.sem(values) + 1e-300
-    )
-    assert theory.half_width(values, level) == pytest.approx((high - low) / 2, abs=1e-9)
-
-
-def test_an_interval_covers_as_often_as_it_says():
-    draws = np.random.default_rng(0).normal(size=(4000, 5))
-    covered = [abs(np.mean(d)) <= theory.half_width(list(d)) for d in draws]
-    assert np.mean(covered) == pytest.approx(0.95, abs=0.015)
-
-
-def test_one_value_has_no_interval():
-    assert math.isnan(theory.half_width([1.0]))
-
-
 @pytest.mark.parametrize(
     ("call", "names"),
     [
         (lambda: theory.one_hot([0, 6], 6), "ids: got 6"),
         (lambda: theory.prompt_parameters("gru", 3, 4), "kind: got 'gru'"),
         (lambda: theory.expected_maximum(0), "count: got 0"),
-        (lambda: theory.half_width([]), "values: got none"),
-        (lambda: theory.half_width([1.0, 2.0], 1.0), "level: got 1.0"),
     ],
 )
 def test_bad_input_is_named(call, names):
