@@ -9,3 +9,10 @@ from .distribution import HypersphericalUniform as HypersphericalUniform
 from .distribution import VonMisesFisher as VonMisesFisher
 from .experiment import PRESETS as PRESETS
 from .experiment import train as train
+from .public_code import rejection_cosine as rejection_cosine
+from .samplers import TabulatedCosine as TabulatedCosine
+from .samplers import around as around
+from .samplers import closed_form_cosine as closed_form_cosine
+from .samplers import wood_cosine as wood_cosine
+from .vae import VAE as VAE
+from .vae import SphereLatent as SphereLatent

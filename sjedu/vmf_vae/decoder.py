@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from safetensors.numpy import load, save_file
 
-from sjedu.records.record import plain
-from sjedu.training.checkpoint import load_checkpoint
-from sjedu.vmf_vae.examples import load_examples
-from sjedu.vmf_vae.experiment import Config, build_model
+if TYPE_CHECKING:
+    from sjedu.vmf_vae.experiment import Config
 
 FILE = "decoder.safetensors"
 
@@ -66,6 +64,13 @@ def export(config: Config, directory: str | Path, target: str | Path) -> Path:
     Raises:
         ValueError: if the config is of another kind of model.
     """
+    import torch  # which nobody needs who only looks at the decoder's pictures
+
+    from sjedu.records.record import plain
+    from sjedu.training.checkpoint import load_checkpoint
+    from sjedu.vmf_vae.examples import load_examples
+    from sjedu.vmf_vae.experiment import build_model
+
     if (config.latent, config.dim, config.decoder) != ("vmf", 3, "pixels"):
         raise ValueError(f"config: got {config.name}; expected latent 'vmf', dim 3 and decoder 'pixels'")
     settings = plain(dataclasses.asdict(config), "config")

@@ -233,8 +233,12 @@ def _log_slice_constant(dim: int, kappa: Number) -> float:
 
 def _log_slice_area(dim: int) -> float:
     """Return ``log|S^(d-2)|``; S^0 is two points."""
-    half = (dim - 1) / 2
-    return math.log(2) + half * math.log(math.pi) - math.lgamma(half)
+    return _log_area(dim - 1)
+
+
+def _log_area(dim: int) -> float:
+    """As `log_sphere_area`, in float64, and for dim = 1 too."""
+    return math.log(2) + dim / 2 * math.log(math.pi) - math.lgamma(dim / 2)
 
 
 # ---------------------------------------------------------------- one grid of angles does everything
@@ -295,6 +299,11 @@ class AngularGrid:
         """Return w = cos φ, falling, and its density ``p(φ) / sin φ``, at all points of the grid but the ends."""
         phi = self.phi[1:-1]
         return np.cos(phi), self._density[1:-1] / (self._mass * np.sin(phi))
+
+    @property
+    def kl(self) -> float:
+        """The KL to the uniform law, ``κA + log|S^(d-1)| - log Z``, in nats."""
+        return max(0.0, float(self.kappa * self.mean + _log_area(self.dim) - self.log_z))
 
     def ppf(self, u: Float64[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n"]:
         """Return φ with P(angle < φ) = u: linear between grid points, then one step of Newton's method.
@@ -377,6 +386,19 @@ def around(
     return np.asarray(np.outer(np.cos(phi), loc) + np.sin(phi)[:, None] * nu)
 
 
+def direction(longitude: Number, latitude: Number) -> Float64[np.ndarray, 3]:
+    """Return the point of the ordinary sphere at two angles in degrees; (0, 0) faces the reader, along axis 3."""
+    a, b = math.radians(longitude), math.radians(latitude)
+    return np.array([math.sin(a) * math.cos(b), math.sin(b), math.cos(a) * math.cos(b)])
+
+
+def facing(point: Float64[np.ndarray, 3]) -> Float64[np.ndarray, "3 3"]:
+    """Return the rotation that turns a point of the ordinary sphere to the front, and keeps the poles up."""
+    flat = math.hypot(point[0], point[2])
+    right = np.array([point[2], 0.0, -point[0]]) / flat if flat > 1e-9 else np.array([1.0, 0.0, 0.0])
+    return np.stack([right, np.cross(point, right), point])
+
+
 def wood_parameters(dim: int, kappa: Number) -> tuple[float, float, float]:
     """Return ``b = m / (2κ + √(4κ²+m²))``, ``x0 = (1-b)/(1+b)`` and ``c = κ x0 + m log(1-x0²)``, m = d - 1.
 
@@ -405,11 +427,15 @@ def wood_acceptance(dim: int, kappa: Number, log_z: float | None = None) -> floa
     return math.exp(log_z - _log_slice_area(dim) - c + log_share)
 
 
-def naive_gradient(dim: int, kappa: Number) -> float:
-    """Return the mean of dw/dκ along Wood's accepted proposal: ``(d-1) A / (κ √(4κ² + (d-1)²))``, not A'.
+def naive_derivative(dim: int, kappa: Number, w: Float64[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n"]:
+    """Return dw/dκ along Wood's proposal, ``(1-w²) / √(4κ²+m²)``: at a fixed Beta variable Z (see `identities`)."""
+    return np.asarray((1 - w**2) / math.hypot(2 * kappa, dim - 1))
 
-    At a fixed Beta variable Z, ``w = (1-(1+b)Z)/(1-(1-b)Z)`` moves by ``dw/dκ = (1-w²) / √(4κ²+m²)`` (see
-    `identities`), and ``E[1-w²] = (d-1)A/κ``. What is missing is that κ also decides which Z are accepted.
+
+def naive_gradient(dim: int, kappa: Number) -> float:
+    """Return the mean of `naive_derivative` over the accepted: ``(d-1) A / (κ √(4κ² + (d-1)²))``, not A'.
+
+    For ``E[1-w²] = (d-1)A/κ``. What is missing is that κ also decides which Z are accepted.
     """
     _check_positive(dim, kappa)
     return float((dim - 1) * exact(dim, kappa).ratio / kappa) / math.hypot(2 * kappa, dim - 1)
@@ -425,7 +451,7 @@ def acceptance_score(dim: int, kappa: Number, w: Float64[np.ndarray, "*n"]) -> F
     """
     b, x0, _ = wood_parameters(dim, kappa)
     m = dim - 1
-    moved = (1 - w**2) / math.hypot(2 * kappa, m)
+    moved = naive_derivative(dim, kappa, w)
     slope = 8 * b**2 / (m * (1 + b**2) * (1 + b) ** 2)  # of x0, from 4κb = m (1 - b²)
     own = w - float(exact(dim, kappa).ratio) + kappa * moved
     return np.asarray(
@@ -448,7 +474,7 @@ def kappa_gradients(dim: int, kappa: Number) -> dict[str, Estimator]:
     """
     law = AngularGrid(dim, kappa)
     w = np.cos(law.phi)
-    naive = (1 - w**2) / math.hypot(2 * kappa, dim - 1)
+    naive = naive_derivative(dim, kappa, w)
     draws = {
         "implicit": law.dw_dkappa(w),
         "naive": naive,

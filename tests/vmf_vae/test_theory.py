@@ -253,3 +253,36 @@ def test_more_bad_input_is_named():
     for call, message in cases:
         with pytest.raises(ValueError, match=message):
             call()
+
+
+@pytest.mark.parametrize(("dim", "kappa"), [(2, 0.0), (2, 1.0), (4, 20.0), (64, 20.0), (1024, 1.0), (3, 1e6)])
+def test_the_grid_has_the_kl(dim, kappa):
+    assert theory.AngularGrid(dim, kappa).kl == pytest.approx(
+        float(theory.exact(dim, kappa).divergence), rel=1e-8
+    )
+
+
+def test_the_naive_derivative_has_the_naive_mean():
+    law = theory.AngularGrid(5, 2.0)
+    draws = theory.naive_derivative(5, 2.0, np.cos(law.phi))
+    assert float(np.trapezoid(draws, law.cdf)) == pytest.approx(theory.naive_gradient(5, 2.0), rel=1e-5)
+
+
+def test_directions_by_longitude_and_latitude():
+    for angles, point in (
+        ((0, 0), [0, 0, 1]),
+        ((90, 0), [1, 0, 0]),
+        ((0, 90), [0, 1, 0]),
+        ((180, 0), [0, 0, -1]),
+    ):
+        assert np.allclose(theory.direction(*angles), point)
+    assert np.allclose(theory.direction(30, 20) @ theory.direction(30, -25), math.cos(math.radians(45)))
+
+
+@given(st.floats(-179, 179), st.floats(-90, 90))
+def test_a_point_is_turned_to_the_front(longitude, latitude):
+    turned = theory.facing(theory.direction(longitude, latitude))
+    assert np.allclose(turned @ turned.T, np.eye(3), atol=1e-9)
+    assert np.linalg.det(turned) == pytest.approx(1)
+    assert np.allclose(turned @ theory.direction(longitude, latitude), [0, 0, 1], atol=1e-9)
+    assert turned[1, 1] >= 0  # the poles stay up

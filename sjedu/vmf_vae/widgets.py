@@ -1,64 +1,32 @@
 """The five widgets of the lesson. Each answers a question that the text has just asked.
 
-Every widget comes in three forms: ``name()`` with its controls, ``name_scene()`` as a pure function of its
-state, and ``name_figure()`` as a still picture with its sentence, for pages behind which no kernel runs.
 Random numbers are drawn once, so that a cloud of points moves with a slider instead of jumping.
-
-A scene is put together from panels: a panel is the list of its artists that move, and the function that sets
-them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import TypeAlias
 
-import ipywidgets
 import numpy as np
-import torch
 from jaxtyping import Float
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sjedu.figures.old_widgets import Labels, Scene, explore, slider, still
+from sjedu.figures.numbers import about, fixed, percent, point
+from sjedu.figures.scene import Labels, Panel, Scene
 from sjedu.figures.style import COLORS, CYCLE, SEQUENTIAL, Real, figure, mosaic
-from sjedu.vmf_vae import kl_to_uniform
+from sjedu.figures.widgets import Widget, slider
+from sjedu.vmf_vae import theory
 from sjedu.vmf_vae.decoder import sphere_decoder
-from sjedu.vmf_vae.theory import AngularGrid, wood_parameters
+from sjedu.vmf_vae.theory import AngularGrid, direction
 
-Panel: TypeAlias = tuple[list[Artist], Callable[..., None]]
 Points: TypeAlias = Float[np.ndarray, "n 3"]
 
 POINTS = 700
 
-
 # ---------------------------------------------------------------- the sphere, seen from the front
-
-
-def direction(longitude: Real, latitude: Real) -> Float[np.ndarray, 3]:
-    """Return the point of the sphere at two angles in degrees; (0, 0) faces the reader."""
-    a, b = math.radians(longitude), math.radians(latitude)
-    return np.array([math.sin(a) * math.cos(b), math.sin(b), math.cos(a) * math.cos(b)])
-
-
-def around(center: Float[np.ndarray, 3], w: np.ndarray, turn: np.ndarray) -> Points:
-    """Return w μ + √(1 - w²) ν, with ν turned in the plane across μ by an angle."""
-    helper = np.array([0.0, 1.0, 0.0]) if abs(center[1]) < 0.9 else np.array([1.0, 0.0, 0.0])
-    first = np.cross(center, helper)
-    first /= np.linalg.norm(first)
-    second = np.cross(center, first)
-    across = np.outer(np.cos(turn), first) + np.outer(np.sin(turn), second)
-    return np.asarray(w[:, None] * center + np.sqrt(np.clip(1 - w**2, 0, None))[:, None] * across)
-
-
-def closed_form_cosines(kappa: Real, u: np.ndarray) -> np.ndarray:
-    """Return draws of w in three dimensions: 1 + log(u + (1 - u) e^(-2κ)) / κ."""
-    if kappa == 0:
-        return np.asarray(2 * u - 1)
-    return np.asarray(1 + np.log1p((1 - u) * math.expm1(-2 * kappa)) / kappa)
 
 
 def _globe(ax: Axes, title: str) -> None:
@@ -90,27 +58,23 @@ def _cloud(ax: Axes) -> Panel:
     return [behind, front, tip], draw
 
 
+def _cloud_points(law: AngularGrid, center: np.ndarray) -> Points:
+    """Points around the front, turned to the center all together."""
+    u, front = (np.arange(POINTS) + 0.5) / POINTS, direction(0, 0)
+    noise = np.random.default_rng(0).normal(size=(POINTS, 3))
+    return np.asarray(theory.around(law.ppf(u), front, noise) @ theory.facing(center))
+
+
 # ---------------------------------------------------------------- 1: what κ does on the sphere
 
 
-def concentration() -> ipywidgets.VBox:
-    """Show points of a vMF distribution on the ordinary sphere, as κ and μ change."""
-    return explore(
-        concentration_scene(),
-        root=slider("√κ", 0.0, 22.0, 4.5, 0.25),
-        longitude=slider("longitude of μ", -180, 180, 30, 5),
-        latitude=slider("latitude of μ", -90, 90, 20, 5),
-    )
-
-
-def concentration_figure() -> tuple[Figure, str]:
+def concentrations_figure() -> tuple[Figure, str]:
     """Return the distribution at four κ, and the sentence that says what there is to see."""
     fig, axes = figure(8.6, 2.6, cols=4)
     center = direction(30, 20)
-    u, turn = _uniforms()
     for ax, kappa in zip(axes, (0.0, 2.0, 20.0, 200.0), strict=True):
         _globe(ax, f"κ = {kappa:g}")
-        _cloud(ax)[1](around(center, closed_form_cosines(kappa, u), turn), center)
+        _cloud(ax)[1](_cloud_points(_law(3, kappa), center), center)
     return fig, (
         "Points on the sphere for four concentrations: at κ = 0 they are everywhere, and they close in on the mean"
         " direction as κ grows through 2 and 20 to 200."
@@ -118,44 +82,41 @@ def concentration_figure() -> tuple[Figure, str]:
 
 
 def concentration_scene() -> Scene:
-    """Draw the state (root, longitude, latitude) of `concentration`; root is that of κ, so that κ may be 0."""
+    """Draw points of a vMF distribution on the ordinary sphere; the state has √κ, so that κ may be 0."""
     fig, axes = mosaic("AB", 7.6, 3.8, width_ratios=(1, 1))
     _globe(axes["A"], f"{POINTS} points of vMF(μ, κ)")
     cloud, place = _cloud(axes["A"])
     curves, mark = _kl_curve(axes["B"])
-    u, turn = _uniforms()
 
-    def update(root: Real, longitude: Real, latitude: Real) -> str:
-        k, center = float(root) ** 2, direction(longitude, latitude)
-        points = around(center, closed_form_cosines(k, u), turn)
+    def update(root_kappa: Real, longitude: Real, latitude: Real) -> str:
+        law, center = _law(3, float(root_kappa) ** 2), direction(longitude, latitude)
+        points = _cloud_points(law, center)
         place(points, center)
-        law = _grid(3, k)
-        length = max(0.0, law.mean)  # rounding may leave −1e-16 at κ = 0
-        kl = max(0.0, k * length - law.log_z + math.log(4 * math.pi))
-        mark(k, length, kl)
-        x, y, z = points.mean(axis=0)
+        mark(law)
+        mean = points.mean(axis=0)
         return (
-            f"κ = {k:.2f}: the mean of the points is ({x:.2f}, {y:.2f}, {z:.2f}), of length"
-            f" {np.linalg.norm(points.mean(axis=0)):.2f}; A(κ) = {length:.2f}, and the KL to the uniform"
-            f" distribution is {kl:.2f} nats, wherever μ points.".replace("-", "−")
+            f"κ = {fixed(law.kappa)}: the mean of the points is {point(*mean, digits=2)}, of length"
+            f" {fixed(np.linalg.norm(mean))}; A(κ) = {fixed(law.mean)}, and the KL to the uniform distribution is"
+            f" {fixed(law.kl)} nats, wherever μ points."
         )
 
     return Scene(fig, [*cloud, *curves], update)
 
 
-@cache
-def _uniforms() -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(0)
-    return (np.arange(POINTS) + 0.5) / POINTS, rng.uniform(0, 2 * np.pi, POINTS)
+concentration = Widget(
+    concentration_scene,
+    root_kappa=slider("√κ", 0.0, 22.0, 4.5, 0.25),
+    longitude=slider("longitude of μ", -180, 180, 30, 5),
+    latitude=slider("latitude of μ", -90, 90, 20, 5),
+)
 
 
 def _kl_curve(ax: Axes) -> Panel:
     """A and KL over κ in three dimensions, and the chosen κ on both."""
-    kappas = np.linspace(0, 22, 80) ** 2
-    laws = [_grid(3, float(k)) for k in kappas]
-    kls = [k * law.mean - law.log_z + math.log(4 * math.pi) for k, law in zip(kappas, laws, strict=True)]
+    laws = [_law(3, float(root) ** 2) for root in np.linspace(0, 22, 80)]
+    kappas = [law.kappa for law in laws]
     ax.plot(kappas, [law.mean for law in laws], color=COLORS.green, label="A(κ), length of the mean")
-    ax.plot(kappas, kls, color=COLORS.vermillion, label="KL to uniform, nats")
+    ax.plot(kappas, [law.kl for law in laws], color=COLORS.vermillion, label="KL to uniform, nats")
     ax.set_xscale("function", functions=(np.sqrt, np.square))
     ax.set(xlim=(0, 500), xlabel="κ", ylim=(0, 6.5), title="in three dimensions")
     ax.set_xticks((0, 5, 20, 50, 100, 200, 500))
@@ -163,9 +124,9 @@ def _kl_curve(ax: Axes) -> Panel:
     line = ax.axvline(1, color=COLORS.grey, lw=1)
     dots = ax.plot([], [], "o", ms=7, mec="white", color=COLORS.ink)[0]
 
-    def draw(kappa: float, mean: float, kl: float) -> None:
-        line.set_xdata([kappa, kappa])
-        dots.set_data([kappa, kappa], [mean, kl])
+    def draw(law: AngularGrid) -> None:
+        line.set_xdata([law.kappa, law.kappa])
+        dots.set_data([law.kappa, law.kappa], [law.mean, law.kl])
 
     return [line, dots], draw
 
@@ -173,22 +134,12 @@ def _kl_curve(ax: Axes) -> Panel:
 # ---------------------------------------------------------------- 2: the law of w
 
 
-def cosine_density() -> ipywidgets.VBox:
-    """Show the density of w = ⟨μ, x⟩ for any dimension and κ, and draws from it."""
-    return explore(
-        cosine_density_scene(),
-        dim=slider("log₂ dim", 1.0, 10.0, 2.0, 0.25),
-        kappa=slider("log₁₀ κ", -1.0, 4.0, 1.3, 0.1, ".1f"),
-    )
-
-
-def cosine_density_figure() -> tuple[Figure, str]:
+def cosine_densities_figure() -> tuple[Figure, str]:
     """Return the density in six dimensions at κ = 20, and the sentence that says what there is to see."""
     fig, ax = figure(7.6, 3.2)
     for dim, color in zip((2, 3, 4, 16, 64, 256), CYCLE, strict=False):
-        law = _grid(dim, 20.0)
-        w, p = _density(law)
-        ax.plot(w, p, color=color, label=f"{dim}")
+        law = _law(dim, 20.0)
+        ax.plot(*law.cosine_density(), color=color, label=f"{dim}")
         ax.plot([law.mean], [0.05], "^", color=color, ms=7, clip_on=False)
     ax.set(xlim=(-0.6, 1.0), ylim=(0, 8), xlabel="w = ⟨μ, x⟩", ylabel="density", title="κ = 20")
     ax.legend(title="dim", frameon=False, fontsize=9, ncols=2, loc="upper left")
@@ -199,7 +150,7 @@ def cosine_density_figure() -> tuple[Figure, str]:
 
 
 def cosine_density_scene() -> Scene:
-    """Draw the state (dim, kappa) of `cosine_density`: powers of two and of ten."""
+    """Draw the density of w = ⟨μ, x⟩ for any dimension and κ, and draws from it."""
     fig, ax = figure(7.6, 3.6)
     ax.set(xlim=(-0.02, 1.04), ylim=(0, 1.2), ylabel="density / highest shown", yticks=[0, 1])
     places = np.linspace(0, 1, 5)
@@ -216,31 +167,39 @@ def cosine_density_scene() -> Scene:
     ticks.set_clip_on(False)
     u = (np.arange(2000) + np.random.default_rng(0).uniform(size=2000)) / 2000
 
-    def update(dim: Real, kappa: Real) -> str:
-        d, k = round(2.0**dim), 10.0**kappa
-        law = _grid(d, k)
+    def update(log2_dim: Real, log10_kappa: Real) -> str:
+        dim, kappa = round(2.0**log2_dim), 10.0**log10_kappa
+        law = _law(dim, kappa)
         low, high = _window(law)
-        w, p = _density(law)
+        w, density = law.cosine_density()
         seen = (w >= low) & (w <= high)
-        w, p = w[seen], p[seen]
+        w, density = w[seen], density[seen]
         # In the plane the density is infinite at the ends.
-        top = float(p.max()) if d > 2 else 3 * float(np.median(p))
+        top = float(density.max()) if dim > 2 else 3 * float(np.median(density))
         counts, edges = np.histogram(np.cos(law.ppf(u)), bins=60, range=(low, high))
-        curve.set_data((w - low) / (high - low), np.minimum(p / top, 2))
+        curve.set_data((w - low) / (high - low), np.minimum(density / top, 2))
         bars.set_data(np.minimum(counts / 2000 / np.diff(edges) / top, 2), np.linspace(0, 1, 61))
-        for line, value in ((mean, law.mean), (mode, _mode(d, k))):
+        highest = theory.cosine_mode(dim, kappa)
+        for line, value in ((mean, law.mean), (mode, highest)):
             line.set_xdata([(value - low) / (high - low)] * 2)
         decimals = 1 + math.ceil(-math.log10(high - low) + 0.5)
-        ticks.write([f"{value:.{decimals}f}".replace("-", "−") for value in low + places * (high - low)])
-        accepted = _acceptance(law)
-        near = f", that is 1 - {_digits(1 - law.mean)}" if law.mean > 0.99 else ""
+        ticks.write([fixed(value, decimals) for value in low + places * (high - low)])
+        accepted = theory.wood_acceptance(dim, kappa, log_z=law.log_z)
+        near = f", that is 1 − {about(1 - law.mean, 3)}" if law.mean > 0.99 else ""
         return (
-            f"dim = {d}, κ = {k:.4g}: mean A = {law.mean:.3f}{near}; mode {_mode(d, k):.3f}; standard"
-            f" deviation {_digits(math.sqrt(law.variance))}. Wood's rejection sampler would"
-            f" accept {100 * accepted:.0f} % of its proposals."
-        ).replace("-", "−")
+            f"dim = {dim}, κ = {about(kappa, 3)}: mean A = {fixed(law.mean, 3)}{near}; mode {fixed(highest, 3)};"
+            f" standard deviation {about(math.sqrt(law.variance), 3)}. Wood's rejection sampler would accept"
+            f" {percent(accepted)} of its proposals."
+        )
 
     return Scene(fig, [bars, curve, mean, mode, ticks], update)
+
+
+cosine_density = Widget(
+    cosine_density_scene,
+    log2_dim=slider("log₂ dim", 1.0, 10.0, 2.0, 0.25),
+    log10_kappa=slider("log₁₀ κ", -1.0, 4.0, 1.3, 0.1, ".1f"),
+)
 
 
 def _window(law: AngularGrid) -> tuple[float, float]:
@@ -251,33 +210,11 @@ def _window(law: AngularGrid) -> tuple[float, float]:
     return law.mean - 6 * deviation, min(1.0, law.mean + 6 * deviation)
 
 
-def _mode(dim: int, kappa: float) -> float:
-    """Where the density of w is highest: κ (1 - w²) = (d - 3) w, or 1 if that is beyond the end."""
-    other = dim - 3
-    return min(1.0, 2 * kappa / (other + math.hypot(other, 2 * kappa)))
-
-
 # ---------------------------------------------------------------- 3: the KL over dimension and κ
 
 
-def kl_landscape() -> ipywidgets.VBox:
-    """Show the KL to the uniform distribution over dimension and κ, and where it has a chosen value."""
-    return explore(
-        kl_landscape_scene(),
-        dim=slider("log₂ dim", 1.0, 10.0, 2.0, 0.25),
-        kappa=slider("log₁₀ κ", 0.0, 3.0, 1.3, 0.05),
-        nats=slider("contour, nats", 0.5, 50.0, 3.0, 0.5, ".1f"),
-    )
-
-
-def kl_landscape_figure() -> tuple[Figure, str]:
-    """Return the still picture of `kl_landscape`, and the sentence that says what it shows."""
-    fig, sentence = still(kl_landscape_scene(), dim=2.0, kappa=math.log10(20), nats=3.0)
-    return fig, f"{sentence} The dashed line is the ridge, where the KL at that κ is highest."
-
-
 def kl_landscape_scene() -> Scene:
-    """Draw the state (dim, kappa, nats) of `kl_landscape`: powers of two and of ten, and nats."""
+    """Draw the KL to the uniform distribution over dimension and κ, and where it has a chosen value."""
     dims, kappas, table = _landscape()
     fig, ax = figure(7.6, 3.9)
     image = ax.pcolormesh(dims, kappas, np.log10(table.T), cmap=SEQUENTIAL, vmin=-3, vmax=3, rasterized=True)
@@ -298,44 +235,43 @@ def kl_landscape_scene() -> Scene:
     ax.set_xticks([2, 4, 16, 64, 256, 1024], ["2", "4", "16", "64", "256", "1024"])
     ax.minorticks_off()
     contour = ax.plot([], [], color=COLORS.vermillion, lw=2)[0]
-    point = ax.plot([], [], "o", ms=10, mec="white", mew=1.5, color=COLORS.ink)[0]
+    chosen = ax.plot([], [], "o", ms=10, mec="white", mew=1.5, color=COLORS.ink)[0]
 
-    def update(dim: Real, kappa: Real, nats: Real) -> str:
-        d, k = round(2.0**dim), 10.0**kappa
+    def update(log2_dim: Real, log10_kappa: Real, nats: Real) -> str:
+        dim, kappa = round(2.0**log2_dim), 10.0**log10_kappa
         level = [np.exp(np.interp(nats, row, np.log(kappas), left=np.nan, right=np.nan)) for row in table]
         contour.set_data(dims, level)
-        point.set_data([d], [k])
-        kl = float(kl_to_uniform(d, torch.tensor(k, dtype=torch.float64)))
+        chosen.set_data([dim], [kappa])
         return (
-            f"dim = {d}, κ = {k:.4g}: KL = {_digits(kl)} nats; κ²/2d is {_digits(k * k / 2 / d)}. On the red line the"
-            f" KL is {nats:.1f} nats."
+            f"dim = {dim}, κ = {about(kappa, 3)}: KL = {about(_law(dim, kappa).kl, 3)} nats; κ²/2d is"
+            f" {about(theory.kl_small(dim, kappa), 3)}. On the red line the KL is {fixed(nats, 1)} nats; the dashed"
+            " line is the ridge, where the KL at that κ is highest."
         )
 
-    return Scene(fig, [contour, point], update)
+    return Scene(fig, [contour, chosen], update)
+
+
+kl_landscape = Widget(
+    kl_landscape_scene,
+    log2_dim=slider("log₂ dim", 1.0, 10.0, 2.0, 0.25),
+    log10_kappa=slider("log₁₀ κ", 0.0, 3.0, 1.3, 0.05),
+    nats=slider("contour, nats", 0.5, 50.0, 3.0, 0.5, ".1f"),
+)
 
 
 @cache
 def _landscape() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     dims = np.unique(np.round(2 ** np.linspace(1, 10, 60)))
-    kappas = np.logspace(0, 3, 60)
-    table = [kl_to_uniform(int(d), torch.from_numpy(kappas)).numpy() for d in dims]
+    kappas = np.logspace(0, 3, 40)
+    # A coarse grid of angles gives the KL to six digits, which is more than a colour shows.
+    table = [[AngularGrid(int(dim), float(kappa), points=65).kl for kappa in kappas] for dim in dims]
     return dims, kappas, np.array(table)
 
 
 # ---------------------------------------------------------------- 4: decode the sphere
 
 
-def decode_sphere() -> ipywidgets.VBox:
-    """Show which digit a trained decoder makes of each point of the sphere."""
-    return explore(
-        decode_sphere_scene(),
-        longitude=slider("longitude", -180, 180, 0, 5),
-        latitude=slider("latitude", -90, 90, 0, 5),
-        noise=slider("noise 1/√κ", 0.0, 0.45, 0.2, 0.05, ".2f"),
-    )
-
-
-def decode_sphere_figure() -> tuple[Figure, str]:
+def decoded_sphere_figure() -> tuple[Figure, str]:
     """Return a map of decoded digits over the whole sphere, and the sentence that says what there is to see."""
     longitudes, latitudes = range(-165, 180, 30), range(75, -90, -30)
     points = np.array([direction(a, b) for b in latitudes for a in longitudes])
@@ -355,7 +291,7 @@ def decode_sphere_figure() -> tuple[Figure, str]:
 
 
 def decode_sphere_scene() -> Scene:
-    """Draw the state (longitude, latitude, noise) of `decode_sphere`; without noise a draw is the point."""
+    """Draw which digit a trained decoder makes of a point of the sphere, and of draws around it."""
     fig, axes = mosaic("ABBB;ACDE", 8.2, 4.2, width_ratios=(3.4, 1, 1, 1), height_ratios=(2.2, 1))
     decoder = sphere_decoder()
     _globe(axes["A"], "codes of the test pictures, by class")
@@ -366,13 +302,14 @@ def decode_sphere_scene() -> Scene:
     for name in "BCDE":
         axes[name].set(xticks=[], yticks=[])
         pictures.append(axes[name].imshow(np.zeros((8, 8)), cmap="gray", vmin=0, vmax=1))
-    u, turn = np.random.default_rng(1).uniform(size=(2, 3)) * np.array([[1.0], [2 * np.pi]])
+    rng = np.random.default_rng(1)
+    u, noises = rng.uniform(size=3), rng.normal(size=(3, 3))
 
     def update(longitude: Real, latitude: Real, noise: Real) -> str:
         center = direction(longitude, latitude)
         noisy = noise >= 0.01  # less would not be seen
-        w = closed_form_cosines(1 / noise**2, u) if noisy else np.ones(3)
-        points = np.concatenate([center[None], around(center, w, turn)])
+        phi = _law(3, 1 / noise**2).ppf(u) if noisy else np.zeros(3)
+        points = np.concatenate([center[None], theory.around(phi, center, noises)])
         choose(center, points)
         for picture, pixels in zip(pictures, decoder(points), strict=True):
             picture.set_data(pixels)
@@ -380,11 +317,19 @@ def decode_sphere_scene() -> Scene:
         digits = ", ".join(f"{digit} ({(near == digit).sum()})" for digit in np.unique(near)) or "none"
         draws = f"with κ = {1 / noise**2:.0f}" if noisy else "without noise"
         return (
-            f"Longitude {longitude}°, latitude {latitude}°, draws {draws}. Test pictures within 20° by class"
-            f" (how many): {digits}."
-        ).replace("-", "−")
+            f"Longitude {fixed(longitude, 0)}°, latitude {fixed(latitude, 0)}°, draws {draws}. Test pictures within"
+            f" 20° by class (how many): {digits}."
+        )
 
     return Scene(fig, [*codes, *pictures], update)
+
+
+decode_sphere = Widget(
+    decode_sphere_scene,
+    longitude=slider("longitude", -180, 180, 0, 5),
+    latitude=slider("latitude", -90, 90, 0, 5),
+    noise=slider("noise 1/√κ", 0.0, 0.45, 0.2, 0.05, ".2f"),
+)
 
 
 def _codes(ax: Axes) -> Panel:
@@ -398,12 +343,8 @@ def _codes(ax: Axes) -> Panel:
     drawn = ax.plot([], [], "o", ms=8, mfc="none", mec=COLORS.vermillion, mew=2)[0]
 
     def draw(center: np.ndarray, points: Points) -> None:
-        turned = _facing(center)
-        x, y, z = (
-            decoder.codes @ turned.T @ np.eye(3)[:, :1],
-            decoder.codes @ turned[1],
-            decoder.codes @ turned[2],
-        )
+        turned = theory.facing(center)
+        x, y, z = turned @ decoder.codes.T
         for digit, line in enumerate(classes):
             rows = (decoder.labels == digit) & (z > 0)
             line.set_data(x[rows], y[rows])
@@ -412,50 +353,35 @@ def _codes(ax: Axes) -> Panel:
     return [*classes, drawn], draw
 
 
-def _facing(center: np.ndarray) -> Float[np.ndarray, "3 3"]:
-    """The rotation that turns a point to the front and keeps the poles up."""
-    flat = math.hypot(center[0], center[2])
-    right = np.array([center[2], 0.0, -center[0]]) / flat if flat > 1e-9 else np.array([1.0, 0.0, 0.0])
-    return np.stack([right, np.cross(center, right), center])
-
-
 # ---------------------------------------------------------------- 5: the gradient in κ
 
 
-def kappa_gradient() -> ipywidgets.VBox:
-    """Show how a draw of w moves with κ: implicitly, and as the accepted proposal does."""
-    return explore(
-        kappa_gradient_scene(),
-        dim=slider("dim", 2, 64, 5),
-        kappa=slider("log₁₀ κ", -1.0, 2.5, 0.3, 0.1, ".1f"),
-    )
-
-
-def kappa_gradient_figure() -> tuple[Figure, str]:
-    """Return the still picture of `kappa_gradient`, and the sentence that says what it shows."""
-    return still(kappa_gradient_scene(), dim=5, kappa=math.log10(2))
-
-
 def kappa_gradient_scene() -> Scene:
-    """Draw the state (dim, kappa) of `kappa_gradient`; kappa is a power of ten."""
+    """Draw how a draw of w moves with κ: implicitly, and as the accepted proposal does."""
     fig, axes = mosaic("AB", 8.4, 3.6, width_ratios=(1.7, 1))
     lines, trace = _slopes(axes["A"])
     bars, raise_bars = _gradient_bars(axes["B"])
 
-    def update(dim: int, kappa: Real) -> str:
-        law = _grid(dim, 10.0**kappa)
-        w = np.cos(law.phi)
-        implicit, naive = law.dw_dkappa(w), (1 - w**2) / math.hypot(2 * law.kappa, dim - 1)
-        means = [float(np.trapezoid(values, law.cdf)) for values in (implicit, naive)]
-        trace(law, implicit / law.variance, naive / law.variance)
-        raise_bars(law.variance, *means)
-        error = 100 * (means[1] / law.variance - 1)
+    def update(dim: int, log10_kappa: Real) -> str:
+        law = _law(dim, 10.0**log10_kappa)
+        means = theory.kappa_gradients(dim, law.kappa)
+        implicit, naive = means["implicit"].mean, means["naive"].mean
+        trace(law)
+        raise_bars(law.variance, implicit, naive)
         return (
-            f"dim = {dim}, κ = {10.0**kappa:.4g}: A′ = {_digits(law.variance)}. The mean of the implicit derivative is"
-            f" {_digits(means[0])}, that of the accepted proposal's {_digits(means[1])}: off by {error:+.1f} %."
-        ).replace("-", "−")
+            f"dim = {dim}, κ = {about(law.kappa, 3)}: A′ = {about(law.variance, 3)}. The mean of the implicit"
+            f" derivative is {about(implicit, 3)}, that of the accepted proposal's {about(naive, 3)}: off by"
+            f" {percent(naive / law.variance - 1, 1, sign=True)}."
+        )
 
     return Scene(fig, [*lines, *bars], update)
+
+
+kappa_gradient = Widget(
+    kappa_gradient_scene,
+    dim=slider("dim", 2, 64, 5),
+    log10_kappa=slider("log₁₀ κ", -1.0, 2.5, 0.3, 0.1, ".1f"),
+)
 
 
 def _slopes(ax: Axes) -> Panel:
@@ -466,12 +392,11 @@ def _slopes(ax: Axes) -> Panel:
     second = ax.plot([], [], color=COLORS.vermillion, ls="--", label="accepted proposal")[0]
     ax.legend(frameon=False, fontsize=9, loc="upper left")
 
-    def draw(law: AngularGrid, implicit: np.ndarray, naive: np.ndarray) -> None:
-        rows = np.linspace(1, len(law.phi) - 2, 150).astype(int)
-        w, p = (values[rows - 1] for values in _density(law))
-        shade.set_data(w, np.minimum(p / np.quantile(p, 0.9), 3.5))
-        first.set_data(w, implicit[rows])
-        second.set_data(w, naive[rows])
+    def draw(law: AngularGrid) -> None:
+        w, density = (values[:: len(values) // 150] for values in law.cosine_density())
+        shade.set_data(w, np.minimum(density / np.quantile(density, 0.9), 3.5))
+        first.set_data(w, law.dw_dkappa(w) / law.variance)
+        second.set_data(w, theory.naive_derivative(law.dim, law.kappa, w) / law.variance)
 
     return [shade, first, second], draw
 
@@ -491,41 +416,6 @@ def _gradient_bars(ax: Axes) -> Panel:
     return [*bars, labels], draw
 
 
-# ---------------------------------------------------------------- helpers
-
-
 @lru_cache(256)
-def _grid(dim: int, kappa: float) -> AngularGrid:
+def _law(dim: int, kappa: float) -> AngularGrid:
     return AngularGrid(dim, kappa)
-
-
-def _acceptance(law: AngularGrid) -> float:
-    """As `theory.wood_acceptance`, with the normaliser that the grid has at hand."""
-    b, _, c = wood_parameters(law.dim, law.kappa)
-    m = law.dim - 1
-    share = m / 2 * (math.log(4 * b) - 2 * math.log1p(b)) - math.lgamma(m / 2) - math.lgamma(0.5)
-    return math.exp(law.log_z - _log_slice_area(law.dim) - c + share + math.lgamma((m + 1) / 2))
-
-
-def _log_slice_area(dim: int) -> float:
-    """The logarithm of the area of the unit sphere in R^(dim-1)."""
-    half = (dim - 1) / 2
-    return math.log(2) + half * math.log(math.pi) - math.lgamma(half)
-
-
-def _density(law: AngularGrid) -> tuple[np.ndarray, np.ndarray]:
-    """Return w and its density at the inner angles of a grid."""
-    phi = law.phi[1:-1]
-    shape = law.kappa * np.cos(phi) + (law.dim - 3) * np.log(np.sin(phi))
-    log = shape + _log_slice_area(law.dim) - law.log_z
-    return np.cos(phi), np.exp(log)
-
-
-def _digits(value: float) -> str:
-    """Three digits of a number that may be small."""
-    if value >= 100:
-        return f"{value:.0f}"
-    if value >= 0.001:
-        return f"{value:.3g}"
-    mantissa, exponent = f"{value:.1e}".split("e")
-    return f"{mantissa}·10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
