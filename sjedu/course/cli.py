@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import linecache
 import os
 import sys
@@ -9,10 +11,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sjedu.course import claims_command, lab_command, record_command, train_command
 from sjedu.course.environment import doctor
 from sjedu.course.lessons import LESSONS
-from sjedu.course.train_command import UsageError
 from sjedu.figures.tables import Table
 
 USAGE = """\
@@ -35,17 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands: dict[str, Callable[[Sequence[str]], int]] = {
         "list": _list,
         "doctor": _doctor,
-        "train": train_command.main,
-        "claims": claims_command.main,
-        "record": record_command.main,
-        "lab": lab_command.main,
+        **{name: functools.partial(_run, name) for name in ("train", "claims", "record", "lab")},
     }
     try:
         if command in {"-h", "--help"} or (command == "train" and rest[:1] in (["-h"], ["--help"])):
             print(USAGE, end="")
             return 0
         if command not in commands:
-            raise UsageError(f"COMMAND: got {command!r}; expected one of {', '.join(commands)}")
+            raise ValueError(f"COMMAND: got {command!r}; expected one of {', '.join(commands)}")
         status = commands[command](rest)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read has gone, as `head` does
@@ -76,6 +73,12 @@ def _is_refusal(error: Exception) -> bool:
     )
 
 
+def _run(command: str, rest: Sequence[str]) -> int:
+    """Run a command of a module of its own, imported now: a list of lessons does not wait for torch."""
+    status: int = importlib.import_module(f"sjedu.course.{command}_command").main(rest)
+    return status
+
+
 def _list(rest: Sequence[str]) -> int:
     _expect_no_more("list", rest)
     rows = [[str(each.number), each.room, each.title] for each in LESSONS]
@@ -92,4 +95,4 @@ def _doctor(rest: Sequence[str]) -> int:
 
 def _expect_no_more(command: str, rest: Sequence[str]) -> None:
     if rest:
-        raise UsageError(f"{command}: got {' '.join(rest)}; expected no arguments")
+        raise ValueError(f"{command}: got {' '.join(rest)}; expected no arguments")

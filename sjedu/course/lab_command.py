@@ -12,7 +12,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from sjedu.course.normalise import WIDGET_VIEW
 from sjedu.course.repository import ROOT
 
 START = "00_start_here.ipynb"
@@ -72,9 +74,23 @@ def main(arguments: Sequence[str], root: Path = ROOT) -> int:
         "-m",
         "jupyterlab",
         str(work / notebook),
+        "--ContentsManager.pre_save_hook=sjedu.course.lab_command.drop_views",
         f"--LabApp.default_url=/lab/tree/{notebook}",
     ]
     return subprocess.run([*lab, *arguments[len(named) :]], env=environment).returncode
+
+
+def drop_views(model: dict[str, Any], **_: Any) -> None:
+    """Save a widget's picture without its panel, in the place of which "model not found" would stand tomorrow.
+
+    Args:
+        model: what JupyterLab's server is about to save; its content is changed.
+    """
+    cells = model["content"]["cells"] if model["type"] == "notebook" else []
+    for output in [output for cell in cells for output in cell.get("outputs", [])]:
+        data = output.get("data", {})
+        if {"image/png", "text/html"} & data.keys():
+            data.pop(WIDGET_VIEW, None)
 
 
 def _digest(content: bytes) -> str:

@@ -1,8 +1,8 @@
 """One stored form for every notebook, so that a diff shows what an author or a result changed.
 
 Kept: sources, outputs, tags. Dropped: timings, the commit that ran, progress bars, editors' metadata, widget state
-and widget views (their ids are random; without a kernel a view shows an error, where the text beside it shows a
-sentence).
+and widget views (their ids are random; without a kernel a view shows an error, where the picture stored beside it
+shows the widget's start).
 """
 
 # mypy: untyped-calls-exclude=nbformat
@@ -22,7 +22,7 @@ _METADATA = {
     "language_info": {"name": "python"},
 }
 _CELL_METADATA = {"tags", "sjedu", "jupyter"}
-_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 #: The commit that ran, as the setup cell shows it: another one each time.
 _COMMIT = re.compile(r"(?<=this clone), commit [0-9a-f]{7,40}(, changed)?")
 #: The text that stands for a progress bar: its first frame, which says nothing once the run is over.
@@ -96,7 +96,7 @@ def _is_bar(output: NotebookNode) -> bool:
 
 def _output(output: NotebookNode) -> NotebookNode:
     if "data" in output:
-        output.data.pop(_WIDGET_VIEW, None)
+        output.data.pop(WIDGET_VIEW, None)
         for mime, text in output.data.items():
             if mime.startswith("text/"):
                 # Of the same length, so that the columns of a table in plain text stay columns.

@@ -68,7 +68,7 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
         kernel_name="python3",
         timeout=TIMEOUT,
         resources={"metadata": {"path": str(folder)}},
-        # Widgets live as long as their kernel; the figures beside them are what a stored page shows.
+        # Widgets live as long as their kernel; a stored page shows the picture in the same output.
         store_widget_state=False,
     )
     client.execute()

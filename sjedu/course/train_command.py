@@ -20,13 +20,10 @@ import tyro
 from sjedu.checks import field_hints, kind
 from sjedu.course.lessons import ROOMS
 from sjedu.figures.tables import Table
+from sjedu.training import Interrupted
 
 #: Rooms that lessons stand on and that train something too.
 FOUNDATIONS = ("roformer",)
-
-
-class UsageError(ValueError):
-    """The command line names an unknown command, option or value; the message lists those that there are."""
 
 
 def main(rest: Sequence[str]) -> int:
@@ -35,7 +32,7 @@ def main(rest: Sequence[str]) -> int:
     experiment = _experiment(room)
     options, words = _options(rest)
     if options.preset not in experiment.PRESETS:
-        raise UsageError(f"--preset: got {options.preset!r}; expected one of {', '.join(experiment.PRESETS)}")
+        raise ValueError(f"--preset: got {options.preset!r}; expected one of {', '.join(experiment.PRESETS)}")
     preset = experiment.PRESETS[options.preset]
     if {"-h", "--help"} & set(words):
         return _help(room, options.preset, experiment)
@@ -44,11 +41,10 @@ def main(rest: Sequence[str]) -> int:
     directory = options.resume or options.directory or f"runs/{room}/{options.preset}-{now:%Y%m%d-%H%M%S}"
     try:
         record = experiment.train(config, directory, resume=options.resume is not None)
-    except KeyboardInterrupt as stop:  # `sjedu.training.Interrupted` says more
-        place, saved = getattr(stop, "place", "stopped"), getattr(stop, "saved", None)
+    except Interrupted as stop:
         again = shlex.join([room, "--preset", options.preset, *words, "--resume", directory])
-        advice = "nothing is saved yet" if saved is None else f"to go on: python -m sjedu train {again}"
-        print(f"{place}; {advice}", file=sys.stderr)
+        advice = "nothing is saved yet" if stop.saved is None else f"to go on: python -m sjedu train {again}"
+        print(f"{stop.place}; {advice}", file=sys.stderr)
         return 130
     if os.environ.get("RANK", "0") == "0":  # under accelerate launch every process comes here
         print(Table(["metric", "value"], [[name, _value(value)] for name, value in record.metrics.items()]))
@@ -58,7 +54,7 @@ def main(rest: Sequence[str]) -> int:
 
 def _experiment(room: str) -> ModuleType:
     if room not in (known := (*ROOMS, *FOUNDATIONS)):
-        raise UsageError(f"LESSON: got {room!r}; expected one of {', '.join(known)}")
+        raise ValueError(f"LESSON: got {room!r}; expected one of {', '.join(known)}")
     return importlib.import_module(f"sjedu.{room}.experiment")
 
 
@@ -71,9 +67,9 @@ def _options(rest: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     try:
         options, words = parser.parse_known_args(rest)
     except argparse.ArgumentError as error:
-        raise UsageError(f"{error.argument_name}: {error.message}") from None
+        raise ValueError(f"{error.argument_name}: {error.message}") from None
     if options.directory and options.resume:
-        raise UsageError("give --directory for a new run or --resume for an old one, not both")
+        raise ValueError("give --directory for a new run or --resume for an old one, not both")
     return options, words
 
 
@@ -102,13 +98,13 @@ def _changes(config: type, words: Sequence[str]) -> dict[str, Any]:
         elif values:
             values[option].append(word)
         else:
-            raise UsageError(f"{word}: expected --FIELD before its value")
+            raise ValueError(f"{word}: expected --FIELD before its value")
     changes = {}
     for option, texts in values.items():
         field = option.removeprefix("--").replace("-", "_")
         if field not in hints:
             known = ", ".join(f"--{name.replace('_', '-')}" for name in hints)
-            raise UsageError(f"{option}: there is no such field; expected one of {known}")
+            raise ValueError(f"{option}: there is no such field; expected one of {known}")
         changes[field] = _parsed(option, texts, hints[field])
     return changes
 
@@ -119,7 +115,7 @@ def _parsed(option: str, texts: list[str], hint: Any) -> Any:
         with contextlib.redirect_stderr(io.StringIO()):  # its message is a box of eight lines
             return tyro.cli(hint, args=texts, config=markers, console_outputs=False)
     except SystemExit:
-        raise UsageError(f"{option}: got {' '.join(texts) or 'nothing'}; expected {kind(hint)}") from None
+        raise ValueError(f"{option}: got {' '.join(texts) or 'nothing'}; expected {kind(hint)}") from None
 
 
 def _value(value: Any) -> str:

@@ -137,6 +137,14 @@ def test_as_a_module():
     assert "rope_2d" in done.stdout
 
 
+@pytest.mark.parametrize("arguments", [["list"], ["--help"], ["lab", "nothing"], ["train", "rope"]])
+def test_what_trains_nothing_does_not_wait_for_torch(arguments):
+    code = (
+        f"import sys; from sjedu.course.cli import main; main({arguments}); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
 @pytest.mark.parametrize("option", ["--steps=7", "--steps 7"])
 def test_a_value_may_follow_an_equals_sign(calls, room, option):
     assert main(["train", room, *option.split()]) == 0

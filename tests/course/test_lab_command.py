@@ -5,10 +5,15 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
+import nbformat
 import pytest
+from jupyter_server.services.contents.largefilemanager import LargeFileManager
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from traitlets.config import Config
 
 from sjedu.course import lab_command
 from sjedu.course.lab_command import main, refresh
+from sjedu.course.normalise import WIDGET_VIEW
 
 
 @pytest.fixture
@@ -83,6 +88,26 @@ def test_jupyterlab_opens_the_copy_with_news_answered(clone, started, monkeypatc
     assert mine == "mine"
     settings = json.loads((Path(folder) / "labconfig" / "default_setting_overrides.json").read_text())
     assert settings == {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
+
+
+def test_a_saved_widget_is_its_picture(clone, started):
+    main([], clone)
+    (hook,) = [word.partition("=")[2] for word in started[0][0] if "ContentsManager.pre_save_hook" in word]
+    config = Config({"ContentsManager": {"pre_save_hook": hook}})
+    manager = LargeFileManager(root_dir=str(clone), config=config)
+    view = {WIDGET_VIEW: {"model_id": "af3", "version_major": 2, "version_minor": 0}}
+    shown = [{"image/png": "iVBORw0KGgo="}, {"text/html": "<p>0.5</p>"}, {"text/plain": "of another library"}]
+    outputs = [new_output("display_data", view | data) for data in shown]
+    content = new_notebook(cells=[new_markdown_cell("text"), new_code_cell("widget", outputs=outputs)])
+    manager.save({"type": "notebook", "format": "json", "content": content}, "mine.ipynb")
+    manager.save({"type": "file", "format": "text", "content": "text"}, "mine.txt")
+    saved = nbformat.read(clone / "mine.ipynb", as_version=4).cells[1].outputs
+    assert [set(output.data) for output in saved] == [
+        {"image/png"},
+        {"text/html"},
+        {WIDGET_VIEW, "text/plain"},
+    ]
+    assert (clone / "mine.txt").read_text() == "text"
 
 
 def test_without_a_name_the_start_page_is_opened(clone, started):
