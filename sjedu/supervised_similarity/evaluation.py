@@ -12,20 +12,18 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sjedu.data.text import all_questions
-from sjedu.measures import Calibration as Calibration
-from sjedu.measures import auc as auc
-from sjedu.measures import best_threshold as best_threshold
-from sjedu.measures import bootstrap as bootstrap
-from sjedu.measures import calibration_error as calibration_error
-from sjedu.measures import confusion as confusion
-from sjedu.measures import roc as roc
+from sjedu.measures import auc, bootstrap
 from sjedu.roformer_sim import RoFormerSim
 from sjedu.roformer_sim.evaluation import generation_measures, meaning_of, write
 from sjedu.roformer_sim.pairs import distinct_statements
 from sjedu.supervised_similarity.heads import Heads
-from sjedu.supervised_similarity.tasks import ARTICLE_PAIRS, YES_NO_SETS, PairSet
+from sjedu.supervised_similarity.tasks import ARTICLE_PAIRS, YES_NO_SETS, PairSet, overlap
 
 Encode: TypeAlias = Callable[[Sequence[str]], Tensor]
+Score: TypeAlias = Callable[[PairSet], np.ndarray]
+
+#: What every table begins with: scores of pairs that no model is needed for, by how long the runs of characters are.
+OVERLAPS = {"characters": 1, "bigrams": 2}
 
 
 def cosines(encode: Encode, pairs: PairSet) -> Float[Tensor, " pairs"]:
@@ -46,16 +44,41 @@ def measure(model: RoFormerSim, tests: Sequence[PairSet], written: int = 0) -> d
         written: on how many held-out meanings its writing is measured; 0 for none.
 
     Returns:
+        What `measure_order` gives; "pairs", the cosines of the article's ten pairs; "generation", as
+        `generation_measures` gives it.
+    """
+    metrics = measure_order(lambda pairs: _numbers(cosines(model.encode, pairs)), tests)
+    first, second, _ = zip(*ARTICLE_PAIRS, strict=True)
+    metrics["pairs"] = [round(c, 4) for c in model.similarity(first, second).tolist()]
+    if written:
+        metrics["generation"] = measure_writing(model, written)
+    return metrics
+
+
+def measure_overlap(tests: Sequence[PairSet]) -> dict[str, dict[str, Any]]:
+    """Return what counting common characters, or pairs of them, is worth: `measure_order` for each of `OVERLAPS`."""
+
+    def score(n: int) -> Score:
+        return lambda pairs: np.array(
+            [overlap(*each, n) for each in zip(pairs.first, pairs.second, strict=True)]
+        )
+
+    return {name: measure_order(score(n), tests) for name, n in OVERLAPS.items()}
+
+
+def measure_order(score: Score, tests: Sequence[PairSet]) -> dict[str, Any]:
+    """Return what a score of pairs is worth.
+
+    Returns:
         "spearman" and "interval" (95 %, over the pairs) of each set; their "mean" over the sets answered by yes or
-        no; "kinds", of each set the mean cosine of each kind of pair; "pairs", the cosines of the article's ten pairs;
-        "generation", as `generation_measures` gives it.
+        no; "kinds", of each set the mean score of each kind of pair.
 
     Raises:
-        ValueError: if a set has only one class, or all cosines are equal; names the set.
+        ValueError: if a set has only one class, or all scores are equal; names the set.
     """
     metrics: dict[str, Any] = {"spearman": {}, "interval": {}, "kinds": {}}
     for pairs in tests:
-        similarity = cosines(model.encode, pairs).double().cpu().numpy()
+        similarity = score(pairs)
         try:
             correlation = bootstrap(similarity, pairs.order().numpy(), samples=300)
         except ValueError as error:
@@ -68,10 +91,6 @@ def measure(model: RoFormerSim, tests: Sequence[PairSet], written: int = 0) -> d
         metrics["spearman"].values()
     )
     metrics["mean"] = round(float(np.mean(counted)), 4)
-    first, second, _ = zip(*ARTICLE_PAIRS, strict=True)
-    metrics["pairs"] = [round(c, 4) for c in model.similarity(first, second).tolist()]
-    if written:
-        metrics["generation"] = measure_writing(model, written)
     return metrics
 
 
@@ -118,7 +137,7 @@ def read_heads(model: RoFormerSim, heads: Heads, tests: Sequence[PairSet]) -> di
             "negative": float((weights["|u-v|"] < 0).float().mean()),
             "equal": float(torch.nn.functional.cosine_similarity(weights["u"], weights["v"], dim=0)),
         }
-        entity = _explained_by_entity(_numbers(shares["u"]), pairs.first)
+        entity = explained_by_entity(_numbers(shares["u"]), pairs.first)
         values |= {} if entity is None else {"entity": entity}
         parts[pairs.name] = {name: round(value, 4) for name, value in values.items()}
     return parts
@@ -129,10 +148,11 @@ def _by_kind(similarity: np.ndarray, pairs: PairSet) -> dict[str, float]:
     return {kind: round(float(similarity[kinds == kind].mean()), 4) for kind in sorted(set(pairs.kinds))}
 
 
-def _explained_by_entity(scores: np.ndarray, texts: Sequence[str]) -> float | None:
-    """The share of the variance of scores that the texts' entities explain; None where the grammar cannot read them.
+def explained_by_entity(scores: np.ndarray, texts: Sequence[str]) -> float | None:
+    """Return the share of the variance of scores that the texts' entities explain.
 
-    It is corrected for the number of entities: 0 is what is expected of scores that do not depend on them.
+    It is corrected for the number of entities: 0 is what is expected of scores that do not depend on them. None where
+    the grammar cannot read the texts.
     """
     meanings = [meaning_of(text) for text in texts]
     if any(meaning is None for meaning in meanings):

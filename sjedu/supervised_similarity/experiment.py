@@ -9,6 +9,7 @@
     distil      the article's way to the end: labels, then distillation that keeps generation (C6, C7)
     small       the same from lesson 6's small RoFormer-Sim
     real        published sets, by name: PAWS-X, ATEC, STS-B, OCNLI
+    overlap     no model: how far counting common characters gets on the published sets, to hold `real` against
     gpu         the article's: RoFormer-Sim-base on published sets, then 5,000 steps of distillation
 
 Options of a study: --objective, --flips and --topic-positives for careless labels, --sets to leave one out, --parts for
@@ -47,7 +48,7 @@ from sjedu.roformer import load_small as load_pretrained
 from sjedu.roformer_sim import RoFormerSim
 from sjedu.roformer_sim import load_small as load_roformer_sim
 from sjedu.supervised_similarity.card import write_card
-from sjedu.supervised_similarity.evaluation import measure, read_heads
+from sjedu.supervised_similarity.evaluation import measure, measure_overlap, read_heads
 from sjedu.supervised_similarity.heads import ARTICLE_PARTS, Heads, Part
 from sjedu.supervised_similarity.learning import (
     Objective,
@@ -83,6 +84,7 @@ RATES: dict[Objective, float] = {
     "margin": 5e-4,
     "cosent": 2e-3,
     "mined": 2e-3,
+    "overlap": 0.0,
 }
 
 #: How many pairs are mined for the objective "mined" and for the distillation.
@@ -98,7 +100,8 @@ class Config:
     Attributes:
         study: the preset, or the question that the run helps to answer.
         objective: "head" classifies (u, v, |u - v|) and throws the classifier away; "squared", "opposite" and "margin"
-            are the article's losses on the cosine; "cosent" orders cosines; "mined" knows no labels.
+            are the article's losses on the cosine; "cosent" orders cosines; "mined" knows no labels; "overlap" learns
+            nothing, and scores pairs by the characters that they share.
         start: the model to begin with: "start" for this lesson's own, "small" for lesson 6's, "mlm" for the
             pretrained one without sentence vectors, "fresh" for random weights; else a folder, or a name on the hub.
         data: "embedded" for the grammar's sets, "real" for published ones.
@@ -215,6 +218,7 @@ PRESETS = presets(
         batch_size=32,
         learning_rate=5e-4,
     ),
+    overlap=Config(objective="overlap", data="real", sets=tuple(REAL_SETS), test_size=300),
     gpu=Config(
         data="real",
         sets=tuple(REAL_SETS),
@@ -240,6 +244,8 @@ def train(
 ) -> Record:
     """Teach a model with labels, test its cosines, and distil it into a student that still writes."""
     with Run("supervised_similarity", config, directory, resume=resume, progress=progress) as run:
+        if config.objective == "overlap":
+            return count_overlap(run, config)
         sets, tests = load_sets(config), load_tests(config)
         pairs = unlabelled(config, sets) if config.distil_steps or config.objective == "mined" else ()
         model, student = load_start(config).to(run.device), load_start(config)
@@ -287,11 +293,19 @@ def train(
         if config.objective == "mined":
             source = f"{len(pairs)} pairs of the embedded corpus, mined by overlap"
         else:
-            source = "; ".join(s.source for s in sets)
+            source = _sources(sets)
         record = run.finish(metrics, name=config.name, data=source)
         if directory is not None and run.is_main:
             save(Path(directory), record, model, student if config.distil_steps else None)
         return record
+
+
+def count_overlap(run: Run, config: Config) -> Record:
+    """End a run in which nothing learns: score the test pairs by the characters that they share."""
+    tests = load_tests(config)
+    run.prepare()
+    list(run.steps(0))
+    return run.finish(measure_overlap(tests), name=config.name, data=_sources(tests))
 
 
 # ---------------------------------------------------------------- data
@@ -325,6 +339,10 @@ def load_tests(config: Config) -> list[PairSet]:
     names = TEST_SETS if config.data == "embedded" else tuple(REAL_SETS)
     split: Split = "test" if config.evaluate == "test" else "valid"
     return [_pairs(config, name, split, config.test_size) for name in names]
+
+
+def _sources(sets: Sequence[PairSet]) -> str:
+    return "; ".join(pairs.source for pairs in sets)
 
 
 def _pairs(config: Config, name: str, split: Split, size: int) -> PairSet:

@@ -22,7 +22,8 @@ from matplotlib.figure import Figure
 from sjedu.data.text import COLOURS, SUBJECTS, Statement, opposite, parse_statement, wordings
 from sjedu.figures.old_widgets import Labels, Scene, choice, explore, slider, still, text_line
 from sjedu.figures.style import COLORS, DIVERGING, Real, figure, mosaic
-from sjedu.supervised_similarity.evaluation import auc, confusion, cosines, roc
+from sjedu.measures import auc, confusion, roc
+from sjedu.supervised_similarity.evaluation import cosines
 from sjedu.supervised_similarity.experiment import load_small
 from sjedu.supervised_similarity.tasks import ARTICLE_PAIRS, PairSet, embedded_set
 from sjedu.supervised_similarity.theory import CosineKind, best_cosine

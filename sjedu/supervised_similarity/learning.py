@@ -19,10 +19,10 @@ from sjedu.supervised_similarity.tasks import PairSet
 from sjedu.supervised_similarity.theory import COSINE_KINDS
 from sjedu.training import batch_indices
 
-Objective: TypeAlias = Literal["head", "squared", "opposite", "margin", "cosent", "mined"]
+Objective: TypeAlias = Literal["head", "squared", "opposite", "margin", "cosent", "mined", "overlap"]
 
-#: The objectives that learn from labels; "mined" learns from pairs without.
-LABELLED: tuple[Objective, ...] = get_args(Objective)[:-1]
+#: The objectives that learn from labels; "mined" learns from pairs without, and "overlap" not at all.
+LABELLED: tuple[Objective, ...] = get_args(Objective)[:-2]
 
 Pair: TypeAlias = tuple[str, str]
 

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from sjedu.supervised_similarity.evaluation import auc
+from sjedu.measures import auc
 from sjedu.supervised_similarity.heads import ARTICLE_PARTS, PairHead, Part
 from sjedu.supervised_similarity.losses import cosent_loss, cosine_loss
 

@@ -552,13 +552,14 @@ def _sentences(sets: Sequence[PairSet]) -> set[str]:
 # ---------------------------------------------------------------- pairs without labels
 
 
-def overlap(a: str, b: str) -> float:
-    """Return the share of characters, counted once, that two texts have in common (Jaccard).
+def overlap(a: str, b: str, n: int = 1) -> float:
+    """Return the share of characters, or of runs of n characters, that two texts have in common (Jaccard).
 
-    Cruder than `sjedu.roformer_sim.mining.jaccard`, which counts repetitions and leaves out punctuation: the sets here
-    are drawn, and the models trained, by this one, and every adversarial pair takes a dozen of its calls.
+    Each counts once; a text shorter than n is a run of its own. Cruder than `sjedu.roformer_sim.mining.jaccard`, which
+    counts repetitions and leaves out punctuation: the sets here are drawn, and the models trained, by this one, and
+    every adversarial pair takes a dozen of its calls.
     """
-    x, y = set(a), set(b)
+    x, y = ({text[i : i + n] for i in range(len(text) - n + 1)} or {text} for text in (a, b))
     return len(x & y) / len(x | y)
 
 

@@ -8,7 +8,7 @@ from interrupted import assert_resumes
 
 from sjedu.records import Record
 from sjedu.roformer import LanguageModel, RoFormerConfig, load_language_model, save_pretrained
-from sjedu.supervised_similarity import embedded_set, experiment, measures
+from sjedu.supervised_similarity import embedded_set, evaluation, experiment
 from sjedu.supervised_similarity.experiment import PRESETS, Config, load_sets, load_start, train
 from sjedu.supervised_similarity.tasks import ARTICLE_PAIRS, STRICT_SETS, TRAIN_SETS
 
@@ -31,7 +31,7 @@ def test_a_student_learns_its_teachers_geometry_and_writes(tmp_path):
     assert set(record.metrics["reading"]["statements"]) >= {"topic", "meaning", "entity", "negative", "equal"}
     assert 0 <= record.metrics["student"]["generation"]["valid"] <= 1
     loaded = load_start(dataclasses.replace(config, start=str(tmp_path / "student")))
-    assert measures.measure(loaded, experiment.load_tests(config))["mean"] == pytest.approx(
+    assert evaluation.measure(loaded, experiment.load_tests(config))["mean"] == pytest.approx(
         record.metrics["student"]["mean"],
         abs=0.01,  # saved in float16
     )
