@@ -1,6 +1,15 @@
+from . import theory as theory
+from . import toy as toy
 from .accumulation import RandomState as RandomState
 from .accumulation import accumulate as accumulate
 from .batch_norm import accumulate_batch_norm as accumulate_batch_norm
+from .estimators import ESTIMATORS as ESTIMATORS
+from .estimators import compare_estimators as compare_estimators
 from .experiment import PRESETS as PRESETS
 from .experiment import train as train
 from .losses import info_nce as info_nce
+from .meter import mebibytes as mebibytes
+from .meter import peak_bytes as peak_bytes
+from .meter import step_memory as step_memory
+from .processes import SCHEMES as SCHEMES
+from .processes import measure_processes as measure_processes

@@ -9,8 +9,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections import deque
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 
 import torch
 from torch import Tensor, nn
@@ -25,13 +25,14 @@ from sjedu.training import seed_everything
 ESTIMATORS = {
     "naive": "leaves them out",
     "detached": "compares with them, but no gradient flows into them",
-    "stale": "compares with what they were five steps ago (a queue, as in MoCo)",
+    "stale": "compares with what they were five steps ago",
 }
 _AGE = 5
 
 
+@cache
 def compare_estimators(
-    at: Sequence[int] = (20, 60, 140), chunk: int = 32, seed: int = 0
+    at: tuple[int, ...] = (20, 60, 140), chunk: int = 32, seed: int = 0
 ) -> dict[int, dict[str, theory.Comparison]]:
     """Train up to the last step of ``at``, and compare every way with the exact gradient at each of them.
 

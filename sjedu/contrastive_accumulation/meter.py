@@ -1,19 +1,19 @@
-"""How much memory tensors take: measured, to the byte and alike on every run, and predicted by a small model."""
+"""How much memory tensors take, to the byte and alike on every run, and what a step of two towers takes."""
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from sjedu.checks import check_choice, check_count
-
-Method: TypeAlias = Literal["full", "exact", "naive"]
+from sjedu.contrastive_accumulation.accumulation import accumulate
+from sjedu.contrastive_accumulation.losses import info_nce
+from sjedu.contrastive_accumulation.toy import Normalize
 
 
 def peak_bytes(work: Callable[[], Any]) -> int:
@@ -58,57 +58,50 @@ class _Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._now -= self._known.pop(key)
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What one step costs: bytes by what they are for, and time in forward passes of the whole batch."""
-
-    activations: float
-    embeddings: float
-    similarities: float
-    time: float
-
-    @property
-    def total(self) -> float:
-        """All bytes."""
-        return self.activations + self.embeddings + self.similarities
-
-
-def step_cost(
-    method: Method,
-    batch: int,
-    micro_batch: int,
-    *,
-    layers: int,
-    width: int,
-    dim: int = 128,
-    block: int | None = None,
-    tokens: int = 1,
-) -> Cost:
-    """Predict a step of two towers in float32, each of ``layers`` layers that keep ``width`` numbers a token.
-
-    A layer keeps its input and its activation for the backward pass. The loss under autograd keeps about four
-    matrices of similarities; the streamed one two blocks of rows. A backward pass costs two forward passes.
-
-    Raises:
-        ValueError: a number is less than 1, or the method is unknown.
-        TypeError: a number is not whole.
-    """
-    check_choice("method", method, get_args(Method))
-    sizes = {"batch": batch, "micro_batch": micro_batch, "layers": layers, "width": width, "dim": dim}
-    for name, size in {**sizes, "tokens": tokens, "block": 1 if block is None else block}.items():
-        check_count(name, size)
-    chunk = batch if method == "full" else min(micro_batch, batch)
-    compared = chunk if method == "naive" else batch
-    both = 2 if method != "exact" else 1  # the towers' graphs live at the same time unless each goes alone
-    matrices = 4 * compared if block is None else 2 * min(block, compared)
-    return Cost(
-        activations=4.0 * both * chunk * 2 * layers * width * tokens,
-        embeddings=4.0 * 4 * compared * dim,
-        similarities=4.0 * matrices * compared,
-        time=4.0 if method == "exact" else 3.0,
-    )
-
-
 def mebibytes(count: int | float) -> float:
     """Return bytes in MiB."""
     return count / 2**20
+
+
+# ---------------------------------------------------------------- a step of two towers
+
+
+def towers(width: int = 256, dim: int = 64) -> tuple[nn.Sequential, nn.Sequential]:
+    """Return the two towers, of six layers each, on which memory and operations are counted."""
+
+    def tower() -> nn.Sequential:
+        layers = [nn.Linear(dim, width), nn.GELU()]
+        for _ in range(4):
+            layers += [nn.Linear(width, width), nn.GELU()]
+        return nn.Sequential(*layers, nn.Linear(width, dim), Normalize())
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return tower(), tower()
+
+
+def tower_inputs(batch: int) -> Tensor:
+    """Return random inputs of both towers, (2, batch, 64), the same every time."""
+    return torch.randn(2, batch, 64, generator=torch.Generator().manual_seed(1))
+
+
+def step_memory(batch: int, micro_batch: int | None, block: int | None) -> float:
+    """Return the peak of a step's tensors in MiB: of the full batch, or accumulated in micro-batches.
+
+    Args:
+        batch: pairs.
+        micro_batch: pairs at a time; None: all in one graph.
+        block: rows of the loss at a time; None: the whole matrix under autograd.
+    """
+    pair, (x, y) = towers(), tower_inputs(batch)
+
+    def loss(u: Tensor, v: Tensor) -> Tensor:
+        return info_nce(u, v, temperature=0.07, symmetric=True, block=block)
+
+    def step() -> None:
+        if micro_batch is None:
+            loss(pair[0](x), pair[1](y)).backward()  # type: ignore[no-untyped-call]
+        else:
+            accumulate(pair, (x, y), loss, micro_batch)
+
+    return mebibytes(peak_bytes(step))

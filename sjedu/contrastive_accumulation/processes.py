@@ -1,7 +1,7 @@
 """A batch shared by several processes: five ways to write the loss, and by how much each one's gradient is off.
 
-`measure` starts real processes (gloo, on the CPU). Each holds a slice of the pairs and computes a gradient, and then
-they take its mean, as DistributedDataParallel does. `simulate` does the same in one process.
+`measure_processes` starts real processes (gloo, on the CPU). Each holds a slice of the pairs and computes a gradient,
+and then they take its mean, as DistributedDataParallel does.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ SCHEMES = {
 }
 
 
-def measure(processes: int, *, timeout: float = 120.0) -> dict[str, theory.Comparison]:
+@cache
+def measure_processes(processes: int, *, timeout: float = 120.0) -> dict[str, theory.Comparison]:
     """Compare the mean gradient over real processes with that of the whole batch, for every scheme.
 
     Raises:
@@ -130,7 +131,7 @@ class Gather(torch.autograd.Function):
 
 
 def work(folder: Path) -> None:
-    """Run one process of `measure`; the first writes the mean gradients."""
+    """Run one process of `measure_processes`; the first writes the mean gradients."""
     accelerator = Accelerator(cpu=True)
     rank, world = dist.get_rank(), dist.get_world_size()
     share = PAIRS // world

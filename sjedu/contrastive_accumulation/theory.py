@@ -11,11 +11,15 @@ A similarity of ``-inf`` takes a pair out of the softmax.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 import scipy.special
 from jaxtyping import Bool, Float64
+
+from sjedu.checks import check_choice, check_count
 
 #: Anything that numpy.asarray makes real numbers of.
 ArrayLike: TypeAlias = np.ndarray | Sequence[Any]
@@ -72,7 +76,10 @@ def target_vectors(h: ArrayLike, t: ArrayLike, temperature: float = 1.0) -> Floa
 
 
 def surrogate(h: ArrayLike, t: ArrayLike, temperature: float = 1.0) -> float:
-    """Return ``Σ_i ⟨h_i, h̃_i⟩``: right gradient, meaningless value.
+    """Return ``Σ_i ⟨h_i, h̃_i⟩``: the loss's gradient, and not its value, which this is not: it is ``2 ∂L/∂log β``.
+
+    With β = 1/τ, for s is of degree 2 in h and of degree 1 in β (Euler's identity). So it is negative where a lower
+    temperature would lower the loss.
 
     Raises:
         What `target_vectors` raises.
@@ -146,7 +153,7 @@ def two_towers(u: ArrayLike, v: ArrayLike, scale: float) -> TwoTowers:
         raise ValueError(f"scale: got {scale!r}; expected a positive number")
     u, v = _finite_matrix("u", u), _finite_matrix("v", v)
     if u.shape != v.shape:
-        raise ValueError(f"u and v: got shapes {u.shape} and {v.shape}; they must be equal")
+        raise ValueError(f"u and v: got shapes {u.shape} and {v.shape}; expected equal ones")
     s, n = scale * u @ v.T, len(u)
     rows, columns = scipy.special.logsumexp(s, axis=1), scipy.special.logsumexp(s, axis=0)
     value = float(np.mean(rows + columns) / 2 - np.trace(s) / n)
@@ -184,6 +191,161 @@ def compare(gradient: ArrayLike, exact: ArrayLike) -> Comparison:
         )
     cosine = float(g @ reference) / (norms[0] * norms[1]) if norms[0] > 0 else 0.0
     return Comparison(float(np.linalg.norm(g - reference)) / norms[1], cosine, norms[0] / norms[1])
+
+
+# ---------------------------------------------------------------- a small network with dropout
+
+#: Dropout masks of both towers: 0, or 1/(1 - p).
+Masks: TypeAlias = Float64[np.ndarray, "2 pairs hidden"]
+
+
+class Batch(NamedTuple):
+    """Pairs of inputs, and the weights of an encoder ``W₂ (mask · relu(W₁ x))`` that both towers share."""
+
+    x: Float64[np.ndarray, "pairs inputs"]
+    y: Float64[np.ndarray, "pairs inputs"]
+    first: Float64[np.ndarray, "hidden inputs"]
+    second: Float64[np.ndarray, "dim hidden"]
+
+    def encode(self, x: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the hidden layer under a dropout mask, and the embeddings."""
+        hidden = mask * np.maximum(x @ self.first.T, 0)
+        return hidden, hidden @ self.second.T
+
+    def embeddings(self, drawn: Masks) -> tuple[np.ndarray, np.ndarray]:
+        """Return those of both towers under their masks."""
+        return self.encode(self.x, drawn[0])[1], self.encode(self.y, drawn[1])[1]
+
+
+@cache
+def small_batch(pairs: int = 32, inputs: int = 12, hidden: int = 24, dim: int = 8) -> Batch:
+    """Return noisy views of random points, and random weights; the same every time."""
+    rng = np.random.default_rng(3)
+    z, a, b = rng.normal(size=(3, pairs, inputs))
+    first = rng.normal(size=(hidden, inputs)) / np.sqrt(inputs)
+    second = rng.normal(size=(dim, hidden)) / np.sqrt(hidden)
+    return Batch(z + 0.3 * a, z + 0.3 * b, first, second)
+
+
+def dropout_masks(p: float, seed: int, pairs: int = 32, hidden: int = 24) -> Masks:
+    """Return the dropout masks of both towers."""
+    kept = np.random.default_rng(seed).random((2, pairs, hidden)) >= p
+    return np.asarray(kept / (1 - p))
+
+
+def two_pass_gradient(
+    batch: Batch, drawn: Masks, again: Masks | None = None, *, temperature: float = 0.5, parts: int = 1
+) -> Float64[np.ndarray, " parameters"]:
+    """Return the gradient of the symmetric loss by all weights, in two passes.
+
+    Args:
+        batch: pairs and weights.
+        drawn: masks of the first pass.
+        again: masks of the second pass; by default those of the first.
+        temperature: τ.
+        parts: 1 compares all pairs; more cut the batch, as naive accumulation does.
+    """
+    again = drawn if again is None else again
+    targets = chunk_targets(*batch.embeddings(drawn), temperature, parts)
+    by_first, by_second = np.zeros_like(batch.first), np.zeros_like(batch.second)
+    for x, mask, target in zip((batch.x, batch.y), again, targets, strict=True):
+        hidden, _ = batch.encode(x, mask)
+        by_second += target.T @ hidden
+        by_first += ((target @ batch.second) * mask * (hidden > 0)).T @ x
+    return np.concatenate([by_first.ravel(), by_second.ravel()])
+
+
+def chunk_targets(
+    u: np.ndarray, v: np.ndarray, temperature: float, parts: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return ũ and ṽ of the mean loss of equal chunks, each of which is compared with itself alone."""
+    chunks = [
+        two_towers(a, b, 1 / temperature) for a, b in zip(np.split(u, parts), np.split(v, parts), strict=True)
+    ]
+    by_u, by_v = (np.concatenate(each) / parts for each in zip(*((c.u, c.v) for c in chunks), strict=True))
+    return by_u, by_v
+
+
+def chunk_coefficients(u: np.ndarray, v: np.ndarray, temperature: float, parts: int) -> Square:
+    """Return c = ∂L/∂s of the losses of the rows of equal chunks; NaN where a pair is not compared."""
+    s = u @ v.T / temperature
+    s[~chunk_mask(len(s), len(s) // parts)] = -np.inf
+    return np.asarray(np.where(np.isneginf(s), np.nan, coefficients(s, np.eye(len(s)))))
+
+
+# ---------------------------------------------------------------- pairs on a circle
+
+
+def circle_pairs(pairs: int, moved: int, angle: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return queries and keys on the unit circle, a pair here and there; pair number ``moved`` (from 0) at an angle."""
+    angles = np.linspace(0, 2 * np.pi, pairs, endpoint=False) + 0.35 * np.sin(3 * np.arange(pairs))
+    angles[moved] = angle
+    gap = 0.18 + 0.1 * np.cos(2 * np.arange(pairs))
+    u, v = (np.stack([np.cos(a), np.sin(a)], axis=-1) for a in (angles - gap, angles + gap))
+    return u, v
+
+
+def circle_push(u: np.ndarray, v: np.ndarray, temperature: float, parts: int) -> np.ndarray:
+    """Return minus the gradient by all embeddings, along the circle: the rest would be undone by normalising."""
+    targets = chunk_targets(u, v, temperature, parts)
+    pushes = [h * np.sum(h * t, axis=1, keepdims=True) - t for h, t in zip((u, v), targets, strict=True)]
+    return np.concatenate(pushes)
+
+
+# ---------------------------------------------------------------- what a step costs
+
+Method: TypeAlias = Literal["full", "exact", "naive"]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one step costs: bytes by what they are for, and time in forward passes of the whole batch."""
+
+    activations: float
+    embeddings: float
+    similarities: float
+    time: float
+
+    @property
+    def total(self) -> float:
+        """All bytes."""
+        return self.activations + self.embeddings + self.similarities
+
+
+def step_cost(
+    method: Method,
+    batch: int,
+    micro_batch: int,
+    *,
+    layers: int,
+    width: int,
+    dim: int = 128,
+    block: int | None = None,
+    tokens: int = 1,
+) -> Cost:
+    """Predict a step of two towers in float32, each of ``layers`` layers that keep ``width`` numbers a token.
+
+    A layer keeps its input and its activation for the backward pass. The loss under autograd keeps about four
+    matrices of similarities; the streamed one two blocks of rows. A backward pass costs two forward passes.
+
+    Raises:
+        ValueError: a number is less than 1, or the method is unknown.
+        TypeError: a number is not whole.
+    """
+    check_choice("method", method, get_args(Method))
+    sizes = {"batch": batch, "micro_batch": micro_batch, "layers": layers, "width": width, "dim": dim}
+    for name, size in {**sizes, "tokens": tokens, "block": 1 if block is None else block}.items():
+        check_count(name, size)
+    chunk = batch if method == "full" else min(micro_batch, batch)
+    compared = chunk if method == "naive" else batch
+    both = 2 if method != "exact" else 1  # the towers' graphs live at the same time unless each goes alone
+    matrices = 4 * compared if block is None else 2 * min(block, compared)
+    return Cost(
+        activations=4.0 * both * chunk * 2 * layers * width * tokens,
+        embeddings=4.0 * 4 * compared * dim,
+        similarities=4.0 * matrices * compared,
+        time=4.0 if method == "exact" else 3.0,
+    )
 
 
 # ---------------------------------------------------------------- helpers

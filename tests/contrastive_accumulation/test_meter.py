@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from sjedu.contrastive_accumulation import claims
-from sjedu.contrastive_accumulation.meter import mebibytes, peak_bytes, step_cost
+from sjedu.contrastive_accumulation.meter import mebibytes, peak_bytes, step_memory
+from sjedu.contrastive_accumulation.theory import step_cost
 
 
 def test_counts_what_lives_at_the_same_time():
@@ -22,11 +22,11 @@ def test_counts_what_a_backward_pass_keeps():
 
 
 def test_is_alike_on_every_run():
-    assert claims.step_memory(64, 16, 16) == claims.step_memory(64, 16, 16)
+    assert step_memory(64, 16, 16) == step_memory(64, 16, 16)
 
 
 def test_the_prediction_is_within_a_factor_of_two():
-    measured = claims.step_memory(256, None, None)
+    measured = step_memory(256, None, None)
     cost = step_cost("full", 256, 256, layers=6, width=256, dim=64)
     gradients = 2.5  # MiB of the weights', which the prediction leaves out
     assert 0.5 < measured / (gradients + mebibytes(cost.total)) < 2

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sjedu.contrastive_accumulation import theory
+from sjedu.contrastive_accumulation import info_nce, theory
 
 seeds = st.integers(0, 2**16)
 
@@ -121,3 +121,50 @@ def test_a_gradient_without_its_factor_has_cosine_one_but_not_error_zero():
 def test_bad_input_is_named(call, says):
     with pytest.raises(ValueError, match=says):
         call()
+
+
+# ---------------------------------------------------------------- the small network, and the circle
+
+
+def by_autograd(batch, drawn, parts=1):
+    weights = [torch.tensor(each, requires_grad=True) for each in (batch.first, batch.second)]
+    u, v = (
+        (torch.tensor(mask) * torch.relu(torch.tensor(x) @ weights[0].T)) @ weights[1].T
+        for x, mask in zip((batch.x, batch.y), drawn, strict=True)
+    )
+    chunks = zip(u.chunk(parts), v.chunk(parts), strict=True)
+    loss = sum(info_nce(a, b, temperature=0.5, symmetric=True) for a, b in chunks) / parts
+    return torch.cat([g.flatten() for g in torch.autograd.grad(loss, weights)])
+
+
+@pytest.mark.parametrize("parts", [1, 4])
+def test_the_small_network_s_gradient_is_autograd_s(parts):
+    batch, drawn = theory.small_batch(), theory.dropout_masks(0.4, 0)
+    ours = theory.two_pass_gradient(batch, drawn, parts=parts)
+    np.testing.assert_allclose(ours, by_autograd(batch, drawn, parts), atol=1e-10)
+
+
+def test_new_masks_in_the_second_pass_are_another_gradient():
+    batch, drawn = theory.small_batch(), theory.dropout_masks(0.4, 0)
+    exact = theory.two_pass_gradient(batch, drawn)
+    careless = theory.two_pass_gradient(batch, drawn, theory.dropout_masks(0.4, 1))
+    assert theory.compare(careless, exact).relative_error > 0.1
+
+
+def test_chunks_see_their_own_pairs_alone():
+    u, v = np.random.default_rng(0).normal(size=(2, 6, 3))
+    c = theory.chunk_coefficients(u, v, 0.5, 3)
+    np.testing.assert_array_equal(np.isnan(c), ~theory.chunk_mask(6, 2))
+    np.testing.assert_allclose(np.nansum(c, axis=1), 0, atol=1e-12)
+    np.testing.assert_allclose(c[:2, :2], theory.coefficients(u[:2] @ v[:2].T / 0.5, np.eye(2)))
+
+
+def test_the_push_on_the_circle_is_along_it_and_downhill():
+    u, v = theory.circle_pairs(8, 2, 0.3)
+    np.testing.assert_allclose(np.linalg.norm([u, v], axis=-1), 1)
+    assert np.allclose(np.arctan2(*(u[2] + v[2])[::-1]), 0.3)
+    push = theory.circle_push(u, v, 0.2, 1)
+    np.testing.assert_allclose((push * np.concatenate([u, v])).sum(axis=1), 0, atol=1e-12)
+    moved = [each + 1e-4 * part for each, part in zip((u, v), np.split(push, 2), strict=True)]
+    moved = [each / np.linalg.norm(each, axis=1, keepdims=True) for each in moved]
+    assert theory.two_towers(*moved, 5.0).loss < theory.two_towers(u, v, 5.0).loss
