@@ -6,7 +6,10 @@ from .classifier import HeadClassifier as HeadClassifier
 from .classifier import masked_text as masked_text
 from .classifier import next_words as next_words
 from .experiment import PRESETS as PRESETS
+from .experiment import load_model as load_model
 from .experiment import train as train
+from .methods import METHODS as METHODS
+from .paths import follow as follow
 from .prompt import PromptedEmbedding as PromptedEmbedding
 from .prompt import PromptEncoder as PromptEncoder
 from .prompt import StopGradientEmbedding as StopGradientEmbedding
@@ -15,6 +18,10 @@ from .prompt import freeze as freeze
 from .prompt import insert_prompt as insert_prompt
 from .prompt import snapshot as snapshot
 from .prompt import trainable as trainable
+from .results import accuracy_table as accuracy_table
+from .results import bag_of_characters as bag_of_characters
+from .tasks import HUMAN as HUMAN
+from .tasks import load_task as load_task
 from .template import Filled as Filled
 from .template import Template as Template
 from .template import Verbalizer as Verbalizer

@@ -270,10 +270,10 @@ def label_budget_scene() -> Scene:
     ax.set_xlim(labels[0] * 0.85, labels[-1] * 1.18)
     _baselines(ax, labels)
     others = ax.plot([], [], color=COLORS.grey, lw=0.6)[0]
-    ax.text(0.98, 0.06, "all others", ha="right", va="center", color=COLORS.grey, transform=ax.transAxes)
+    ax.text(0.98, 0.14, "all others", ha="right", va="center", color=COLORS.grey, transform=ax.transAxes)
     panels = [
         _budget_curve(ax, mark, color, height)
-        for mark, color, height in (("o-", COLORS.blue, 0.19), ("s--", COLORS.vermillion, 0.125))
+        for mark, color, height in (("o-", COLORS.blue, 0.27), ("s--", COLORS.vermillion, 0.205))
     ]
 
     def update(objective: str, method: str, against: str) -> str:
@@ -301,8 +301,8 @@ def _baselines(ax: Axes, labels: Sequence[int]) -> None:
     bag = [bag_accuracies(n).mean for n in labels]
     for heights, name in ([0.5] * len(labels), "guessing"), (bag, "bag of characters"):
         ax.plot(labels, heights, color=COLORS.ink, lw=1, ls=":")
-        place, size = (labels[0], heights[0]), 8
-        ax.annotate(name, place, (0, 4), textcoords="offset points", fontsize=size, color=COLORS.ink)
+        place, style = (labels[0], heights[0]), {"fontsize": 8, "color": COLORS.ink}
+        ax.annotate(name, place, (0, -11), textcoords="offset points", **style)
 
 
 def _budget_curve(ax: Axes, mark: str, color: str, height: float) -> Panel:
