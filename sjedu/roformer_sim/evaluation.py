@@ -8,7 +8,7 @@ read back (`parse_question`) to see whether it is a sentence, and means what it 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -33,14 +33,12 @@ from sjedu.data.text import (
 )
 from sjedu.data.text.questions import Level
 from sjedu.data.text.statements import StatementLevel
-from sjedu.measures import accuracy_at_1 as accuracy_at_1
-from sjedu.measures import mean_reciprocal_rank as mean_reciprocal_rank
-from sjedu.measures import spearman as spearman
+from sjedu.measures import accuracy_at_1, mean_reciprocal_rank, spearman
 from sjedu.roformer import Pooling
 from sjedu.roformer_sim.decoding import BEYOND, Candidate
 from sjedu.roformer_sim.mining import jaccard, jaccard_matrix
 from sjedu.roformer_sim.model import RoFormerSim
-from sjedu.roformer_sim.pairs import distinct_statements as distinct_statements
+from sjedu.roformer_sim.pairs import distinct_statements
 from sjedu.roformer_sim.whitening import Whitening
 
 Meaning: TypeAlias = Question | Statement
@@ -309,27 +307,31 @@ def generation_measures(written: Sequence[Written]) -> dict[str, float]:
     }
 
 
-def reranking_measures(model: RoFormerSim, written: Sequence[Written], best: int = 1) -> dict[str, float]:
-    """Return how often a text keeps the source's meaning: among all fresh samples, and among the best by similarity.
+def reranked(model: RoFormerSim, written: Sequence[Written], best: int = 1) -> Iterator[tuple[float, float]]:
+    """Yield for each source how often a text keeps its meaning: of all fresh samples, and of the best by similarity.
 
     Fresh are those that are neither copies nor duplicates nor unfinished, as in `RoFormerSim.generate`. Sources
     without a fresh sample do not count.
-
-    Returns:
-        "fresh", the mean over sources of the share among all fresh ones; "ranked", the same among the `best`.
     """
-    fresh_share, ranked_share = [], []
     for each in written:
         order = model.rank(each.source, each.candidates, best)
         fresh = [c for c in order if c.dropped in (None, BEYOND)]
-        if not fresh:
-            continue
-        kept = [meaning_of(c.text) == each.meaning for c in fresh]
-        fresh_share.append(sum(kept) / len(kept))
-        ranked_share.append(sum(kept[:best]) / len(kept[:best]))
-    if not fresh_share:
+        if fresh:
+            kept = [meaning_of(c.text) == each.meaning for c in fresh]
+            yield sum(kept) / len(kept), sum(kept[:best]) / len(kept[:best])
+
+
+def reranking_measures(model: RoFormerSim, written: Sequence[Written], best: int = 1) -> dict[str, float]:
+    """Return the means over sources of what `reranked` yields: "fresh", and "ranked" of the best.
+
+    Raises:
+        ValueError: if no source has a fresh sample.
+    """
+    shares = list(reranked(model, written, best))
+    if not shares:
         raise ValueError("written: got no source with a fresh sample; expected one at least, to be ranked")
-    return {"fresh": float(np.mean(fresh_share)), "ranked": float(np.mean(ranked_share))}
+    fresh, ranked = np.mean(shares, axis=0).tolist()
+    return {"fresh": fresh, "ranked": ranked}
 
 
 def measure_generation(

@@ -21,7 +21,7 @@ Context: TypeAlias = Literal["answers", "passage", "anything"]
 REPEATS: dict[Context, float] = {"answers": 0.5, "passage": 0.15, "anything": 0.0}
 
 
-class Found(NamedTuple):
+class Yield(NamedTuple):
     """Of mined pairs, how many there are, and the share of those that mean the same."""
 
     pairs: int
@@ -43,13 +43,13 @@ def planted_texts(context: Context, rng: random.Random, texts: int = 6) -> list[
     return lines
 
 
-def mined(context: Context, thresholds: Sequence[float], contexts: int = 150, seed: int = 0) -> list[Found]:
+def mined(context: Context, thresholds: Sequence[float], contexts: int = 150, seed: int = 0) -> list[Yield]:
     """Mine many contexts of one kind, and count for each threshold what it lets pass."""
     rng = random.Random(f"{context} {seed}")
     lowest = min(thresholds)
     pairs = [pair for _ in range(contexts) for pair in mine_answers(planted_texts(context, rng), lowest)]
     passed = [[pair for pair in pairs if pair.similarity >= threshold] for threshold in thresholds]
-    return [Found(len(some), precision(some)) for some in passed]
+    return [Yield(len(some), precision(some)) for some in passed]
 
 
 def precision(pairs: Sequence[MinedPair]) -> float:

@@ -7,11 +7,15 @@ follow Su Jianlin, 《SimBERTv2来了！融合检索和生成的RoFormer-Sim模�
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
+
+from sjedu.checks import check_count
+from sjedu.roformer import RoFormer, RoFormerConfig
 
 # ---------------------------------------------------------------- who sees whom
 
@@ -24,10 +28,8 @@ def unilm_mask(n_source: int, n_target: int) -> Bool[np.ndarray, "n n"]:
     Raises:
         ValueError: if n_source is less than 1 or n_target less than 0.
     """
-    if n_source < 1 or n_target < 0:
-        raise ValueError(
-            f"n_source must be at least 1 and n_target at least 0, got {n_source} and {n_target}"
-        )
+    check_count("n_source", n_source)
+    check_count("n_target", n_target, 0)
     n = n_source + n_target
     return np.array([[j < n_source or n_source <= j <= i for j in range(n)] for i in range(n)])
 
@@ -41,13 +43,12 @@ def reachable(mask: Bool[np.ndarray, "n n"], layers: int) -> Bool[np.ndarray, "n
     Raises:
         ValueError: if layers is less than 1.
     """
-    if layers < 1:
-        raise ValueError(f"layers must be at least 1, got {layers}")
+    check_count("layers", layers)
     one = np.asarray(mask, dtype=bool) | np.eye(len(mask), dtype=bool)
-    found = one
+    reached = one
     for _ in range(layers - 1):
-        found = (found.astype(int) @ one.astype(int)) > 0
-    return found
+        reached = (reached.astype(int) @ one.astype(int)) > 0
+    return reached
 
 
 def influence(
@@ -71,6 +72,28 @@ def influence(
         (gradient,) = torch.autograd.grad((hidden[0, i] * direction).sum(), x, retain_graph=True)
         rows.append(gradient[0].norm(dim=-1).double().numpy())
     return np.stack(rows)
+
+
+@lru_cache(64)
+def unilm_influence(n_source: int, n_target: int, layers: int) -> Float64[np.ndarray, "n n"]:
+    """Return the `influence` of all inputs in a small random Transformer of so many layers under UniLM's mask."""
+    n = n_source + n_target
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = RoFormerConfig(
+            vocab_size=n + 1,
+            hidden_size=16,
+            embedding_size=16,
+            num_hidden_layers=layers,
+            num_attention_heads=2,
+            intermediate_size=32,
+            max_position_embeddings=n,
+            initializer_range=0.3,
+        )
+        model = RoFormer(config).eval()
+    mask = torch.from_numpy(unilm_mask(n_source, n_target))
+    words = model.embed(torch.arange(1, n + 1)[None])
+    return influence(lambda x: model(words=x, mask=mask), words)
 
 
 # ---------------------------------------------------------------- losses and their gradients

@@ -6,20 +6,20 @@ import pytest
 import torch
 
 from sjedu.data.text import parse_question
-from sjedu.records import load_records
+from sjedu.records import load_runs
 from sjedu.roformer_sim import load_small
 from sjedu.roformer_sim.card import write_card
-from sjedu.roformer_sim.claims import baselines
 from sjedu.roformer_sim.evaluation import cosines, meaning_of, question_retrieval
 from sjedu.roformer_sim.model import SMALL
+from sjedu.roformer_sim.results import baselines
 
-RECORDS = {"sim": "sim-seed0", "student": "student_distil-seed0"}
+STUDIES = {"sim": "sim", "student": "student_distil"}
 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_a_model_is_the_one_of_its_record(name, tmp_path):
     model = load_small(name)
-    record = next(each for each in load_records("roformer_sim") if each.name == RECORDS[name])
+    record = load_runs("roformer_sim").where(study=STUDIES[name], seed=0).one()
     card = resources.files("sjedu.roformer_sim") / "small" / name / "README.md"
     assert card.read_text("utf-8") == write_card(tmp_path, record).read_text("utf-8")
     assert record.metrics["parameters"] == sum(p.numel() for p in model.parameters())

@@ -105,7 +105,7 @@ def test_whitening_makes_the_covariance_the_identity():
 
 
 def test_bad_sizes_are_named():
-    with pytest.raises(ValueError, match="n_source must be at least 1"):
+    with pytest.raises(ValueError, match="n_source: got 0; expected at least 1"):
         theory.unilm_mask(0, 3)
-    with pytest.raises(ValueError, match="layers must be at least 1"):
+    with pytest.raises(ValueError, match="layers: got 0; expected at least 1"):
         theory.reachable(theory.unilm_mask(2, 2), 0)
