@@ -309,11 +309,11 @@ def tabulated_at(step: float) -> Evidence:
     limits = (
         "In the plane the density of w is infinite at ±1, and the grid has no point within a step of there: at κ ="
         f" 50000 that step holds {percent(lost)} of the mass. In 4 and 64 dimensions the error is at most"
-        f" {about(rest, 1)}. And at (4, 1e7) it is {about(far, 1)}: the law is then as narrow as a step. A grid of"
+        f" {rest:.1g}. And at (4, 1e7) it is {far:.1g}: the law is then as narrow as a step. A grid of"
         " 2,000 angles that follows the law has neither limit."
     )
     return Evidence(
-        text=f"error of the table's mean at most {about(errors[worst], 1)} standard deviations of w, at d = {worst[0]},"
+        text=f"error of the table's mean at most {errors[worst]:.1g} standard deviations of w, at d = {worst[0]},"
         f" κ = {worst[1]:g}; all {len(means)} means are finite",
         holds={
             TABLE_PARTS[0]: all(math.isfinite(mean) for mean in means.values()),
@@ -693,7 +693,7 @@ def digits_baselines() -> dict[str, float]:
 def collapse_table() -> Table:
     """Return the runs with an autoregressive decoder; those without a code are the baselines."""
     runs = load_runs(ROOM).where(study="collapse")
-    nothing = runs.where(latent="none").by("code_at")
+    nothing = runs.where(latent="none").by("code_at", order=("start", "every step"))
     fields = ["latent", "concentration", "code_at", "kl_warmup", "steps"]
     metrics = ["reconstruction", "kl", "bound", "likelihood", "information", "gap", "concentration"]
     return _table(
