@@ -1,5 +1,10 @@
+from . import theory as theory
 from .experiment import PRESETS as PRESETS
+from .experiment import load_task as load_task
 from .experiment import train as train
+from .offsets import min_distance as min_distance
+from .quaternion import left_matrix as left_matrix
+from .quaternion import right_matrix as right_matrix
 from .rotary import RotaryEmbedding2D as RotaryEmbedding2D
 from .rotary import apply_rotary as apply_rotary
 from .rotary import axial_frequencies as axial_frequencies
@@ -9,7 +14,6 @@ from .rotary import interpolated_positions as interpolated_positions
 from .rotary import mixed_frequencies as mixed_frequencies
 from .rotary import rotation_table as rotation_table
 from .rotary import weight_decay_groups as weight_decay_groups
+from .tasks import draw_symbols as draw_symbols
 from .theory import joint_blocks as joint_blocks
-from .theory import representation as representation
 from .theory import rope_matrix as rope_matrix
-from .theory import rotation as rotation

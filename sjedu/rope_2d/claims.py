@@ -34,11 +34,10 @@ from sjedu.records import (
     told,
     welch,
 )
-from sjedu.records.comparison import Comparison
 from sjedu.rope_2d import quaternion, theory
 from sjedu.rope_2d.offsets import distance, mean_logit, min_distance
 from sjedu.rope_2d.rotary import apply_rotary, axial_frequencies
-from sjedu.rope_2d.vision import ENCODINGS, Encoding, GridTransformer, PatchEmbedding
+from sjedu.rope_2d.vision import Encoding, GridTransformer, PatchEmbedding
 
 
 def _article(section: str) -> Source:
@@ -450,15 +449,3 @@ CLAIMS = (
         published="learned 79.4, axial 80.0, mixed 81.8",
     ),
 )
-
-# ---------------------------------------------------------------- for the notebook's tables
-
-#: What the runs compare: "learned", "axial", ... by metrics as "8x10 vertical".
-COMPARISON = Comparison(
-    "rope_2d",
-    "encoding",
-    label=lambda record: str(record.config["encoding"]),
-    order=[str(encoding) for encoding in ENCODINGS].index,
-    aside=("parameters",),
-)
-spreads, summary = COMPARISON.spreads, COMPARISON.summary

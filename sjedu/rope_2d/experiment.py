@@ -3,7 +3,7 @@
 `PRESETS` holds the numbers, `train` the whole loop::
 
     cpu             digits at random places of a 12x12 canvas, tested on wider, higher and larger ones (C8)
-    symbols         "which symbol stands two cells away?" on an 8x8 grid, tested on 8x10, 10x8, ... (C5, C6)
+    symbols         "which symbol stands two cells away?" on an 8x8 grid, tested on 8x10, 10x8, ... (C6)
     quick           the same on a 5x5 grid, in seconds
     scale           digits of random size, tested with more patches a digit (C9)
     mnist           "cpu" with real pictures; so is fashion_mnist (C8)
@@ -44,7 +44,7 @@ from sjedu.training import Precision, Run, Seed, presets
 Dataset: TypeAlias = Literal["digits", "mnist", "fashion_mnist", "cifar10", "symbols"]
 Grid: TypeAlias = tuple[PositiveInt, PositiveInt]
 
-#: By how much the coordinates are shifted to see whether a model knows more than differences (C7).
+#: By how much the coordinates are shifted to see whether a model knows more than differences (T2).
 SHIFT = (5, 3)
 
 
