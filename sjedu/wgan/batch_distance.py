@@ -82,7 +82,7 @@ def tournament(n: int, repeats: int, seed: int = 0, dataset: ImageSet = "digits"
         batch = test[rng.choice(len(test), n, replace=False)]
         for name, candidate in candidates(n, rng, dataset).items():
             distances.setdefault(name, []).append(wasserstein_1(batch, candidate).value)
-    return {name: Spread(tuple(values)) for name, values in distances.items()}
+    return {name: Spread(tuple(values), tuple(range(repeats))) for name, values in distances.items()}
 
 
 def win_rate(distances: Mapping[str, Spread]) -> float:

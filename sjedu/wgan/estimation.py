@@ -8,7 +8,6 @@ never learnt anything (f = 0, under the c-transform). `estimate` is the whole lo
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
@@ -293,7 +292,7 @@ def estimate(
                 drawn.draw(step + 1, list(estimators.values()), sample)
 
         metrics: dict[str, dict[str, Any]] = {
-            **_truth(sample),
+            **truth(sample),
             **{name: _judge(each, sample) for name, each in estimators.items()},
         }
         if drawn.tiles:
@@ -307,7 +306,7 @@ def _noted(steps: int) -> set[int]:
     return {int(step) for step in np.unique(np.geomspace(1, steps, 25).round())}
 
 
-def _truth(sample: Sample) -> dict[str, dict[str, float]]:
+def truth(sample: Sample) -> dict[str, dict[str, float]]:
     """The exact distance of the samples, the estimate without a critic, and what the population says."""
     exact, zero, oracle, cosine = [], [], [], []
     for x, y in sample.evaluation:
@@ -420,10 +419,11 @@ class Landscapes:
 
 
 def load_landscapes(
-    record: Record, open_picture: Callable[[str], Image.Image]
+    record: Record, folder: str | Path | None = None
 ) -> Float[np.ndarray, "times critics side side"]:
-    """Read back what `Landscapes.save` wrote; ``open_picture`` opens a file of the folder by its name."""
-    sheet = np.asarray(open_picture(record.files["landscapes"]), dtype=np.float64) / 65535
+    """Read back what `Landscapes.save` wrote, into a folder; None: among the recorded files."""
+    with record.file("landscapes", folder).open("rb") as file:
+        sheet = np.asarray(Image.open(file), dtype=np.float64) / 65535
     low, high = (np.array(record.metrics["landscapes"][key]) for key in ("low", "high"))
     tiles = sheet.reshape(len(low), SIDE, -1, SIDE).transpose(0, 2, 1, 3)
     heights: np.ndarray = low[..., None, None] + (high - low)[..., None, None] * tiles

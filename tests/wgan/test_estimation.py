@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from interrupted import assert_resumes
-from PIL import Image
 
 from sjedu.wgan import estimation, wasserstein_1
 from sjedu.wgan.estimation import (
@@ -109,7 +108,7 @@ def test_directions_are_the_slope_of_the_potential(name):
 def test_landscapes_come_back_as_they_were_drawn(tmp_path):
     numbers = config(steps=6, critics=("spectral", "c_transform"), landscapes=(2, 6))
     record = estimate(numbers, tmp_path, progress=False)
-    heights = load_landscapes(record, lambda name: Image.open(tmp_path / name))
+    heights = load_landscapes(record, tmp_path)
     assert heights.shape == (2, 2, SIDE, SIDE)
     low, high = (np.array(record.metrics["landscapes"][key]) for key in ("low", "high"))
     assert np.allclose(heights.min(axis=(2, 3)), low)
@@ -121,7 +120,7 @@ def test_landscapes_come_back_as_they_were_drawn(tmp_path):
     assert estimates[0][0] != estimates[1][0]
     # The same critic, trained again, drawn again: to the resolution of 16 bits.
     again = estimate(numbers, tmp_path / "again", progress=False)
-    assert np.array_equal(heights, load_landscapes(again, lambda name: Image.open(tmp_path / "again" / name)))
+    assert np.array_equal(heights, load_landscapes(again, tmp_path / "again"))
 
 
 def test_to_ask_the_critics_changes_nothing_in_their_training(monkeypatch):

@@ -1,18 +1,15 @@
 """The five widgets of the lesson. Each answers a question that the text has just asked.
 
-Every widget comes in three forms: ``name()`` with its controls, ``name_scene()`` as a pure function of its state,
-and ``name_figure()`` as a still picture with its sentence, for pages behind which no kernel runs. Nothing is
-trained here: the critics that the explorer draws come from a recorded run.
+Each section is a scene, and the widget that shows it. Nothing is trained here: the critics that the explorer draws
+come from a recorded run. Torch is imported by the scenes that need it.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import ipywidgets
 import numpy as np
 from jaxtyping import Float64
 from matplotlib.axes import Axes
@@ -20,12 +17,12 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from PIL import Image
 
-from sjedu.figures.old_widgets import Labels, Scene, choice, explore, slider, still
+from sjedu.figures.numbers import about, fixed, percent
+from sjedu.figures.scene import Labels, Scene
 from sjedu.figures.style import COLORS, DIVERGING, Real, figure, mosaic
-from sjedu.records import Record, load_records
-from sjedu.wgan import batch_distance, estimation, pixel_distance
-from sjedu.wgan.theory import expected_batch_distance
-from sjedu.wgan.transport import wasserstein_1
+from sjedu.figures.widgets import Widget, choice, slider
+from sjedu.records import Record, load_runs
+from sjedu.wgan import theory
 
 REAL, FAKE = COLORS.blue, COLORS.vermillion
 
@@ -42,44 +39,27 @@ CRITICS = {
 }
 
 
+STEPS = (10, 100, 1000)
+
+
 @lru_cache(1)
-def _landscapes() -> tuple[Record, Float64[np.ndarray, "times critics side side"]]:
-    """The recorded critics, and their heights on the grid."""
-    (record,) = [each for each in load_records("wgan") if "landscapes" in each.metrics]
+def _landscapes() -> tuple[Record, Float64[np.ndarray, "times critics side side"], float]:
+    """The recorded critics, their heights on the grid, and how far it reaches."""
+    from sjedu.wgan.estimation import REACH, load_landscapes
 
-    def open_picture(name: str) -> Image.Image:
-        with (resources.files("sjedu.wgan") / "recorded" / name).open("rb") as file:
-            picture = Image.open(file)
-            picture.load()
-        return picture
-
-    return record, estimation.load_landscapes(record, open_picture)
+    record = load_runs("wgan").where(study="landscapes").one()
+    return record, load_landscapes(record), REACH
 
 
-def critic_explorer() -> ipywidgets.VBox:
-    """Show what critics of the ring of eight Gaussians look like, and how near their estimates come.
-
-    Strengths are numbered from the smallest parameter (c, λ or ε) to the largest; spectral normalisation and the
-    c-transform have none.
-    """
-    return explore(
-        critic_explorer_scene(),
-        critic=choice("critic", list(CRITICS), "gradient penalty"),
-        strength=slider("parameter", 1, 4, 3),
-        steps=choice("steps", ["10", "100", "1000"], "1000"),
-    )
-
-
-def critic_explorer_figure() -> tuple[Figure, str]:
+def critics_figure() -> tuple[Figure, str]:
     """Return six trained critics side by side, and the sentence that says what they show."""
-    record, heights = _landscapes()
+    record, heights, reach = _landscapes()
     shown = ("clip:0.01", "spectral", "gp:10", "lp:10", "c_transform", "soft_c_transform:0.1")
     names = list(record.config["critics"])
     exact = record.metrics["exact"]["mean"]
     fig, axes = figure(8.6, 1.9, rows=1, cols=len(shown))
     for ax, name in zip(axes, shown, strict=True):
-        ax.imshow(heights[-1, names.index(name)], extent=_EXTENT, origin="lower", cmap=DIVERGING)
-        _ring_axes(ax)
+        _map(ax, heights[-1, names.index(name)], reach)
         title = name.replace("soft_c_transform", "(c, ε)").replace("c_transform", "c-transform")
         ax.set_title(f"{title.replace(':', ' ')}\n{record.metrics[name]['mean'] / exact:.3f}", fontsize=10)
     return fig, (
@@ -89,29 +69,33 @@ def critic_explorer_figure() -> tuple[Figure, str]:
     )
 
 
-_EXTENT = (-estimation.REACH, estimation.REACH, -estimation.REACH, estimation.REACH)
-
-
-def _ring_axes(ax: Axes) -> None:
+def _map(ax: Axes, heights: Float64[np.ndarray, "side side"], reach: float, **options: Any) -> Any:
+    """A critic's heights over the plane, and the eight Gaussians as dots."""
+    extent = (-reach, reach, -reach, reach)
+    image = ax.imshow(heights, extent=extent, origin="lower", cmap=DIVERGING, **options)
     angle = np.arange(8) * np.pi / 4
     ax.plot(2 * np.cos(angle), 2 * np.sin(angle), "o", ms=3, color=COLORS.black, mec="white", mew=0.6)
-    ax.set(xticks=[], yticks=[], xlim=_EXTENT[:2], ylim=_EXTENT[2:], aspect="equal")
+    ax.set(xticks=[], yticks=[], xlim=extent[:2], ylim=extent[2:], aspect="equal")
     ax.spines[:].set_visible(False)
+    return image
 
 
 def critic_explorer_scene() -> Scene:
-    """Draw the state (critic, strength, steps) of `critic_explorer`."""
-    record, heights = _landscapes()
+    """Draw what critics of the ring of eight Gaussians look like, and how near their estimates come.
+
+    The parameter (c, λ or ε) is given by its rank among those recorded, the smallest first; spectral normalisation and
+    the c-transform have none.
+    """
+    from sjedu.wgan.constraints import split_strength
+
+    record, heights, reach = _landscapes()
     names = list(record.config["critics"])
-    times = [str(step) for step in record.config["landscapes"]]
+    times = list(record.config["landscapes"])
     exact = record.metrics["exact"]["mean"]
     fig, axes = mosaic("ABC", 8.6, 3.6, width_ratios=(1.2, 1.1, 0.6))
-    image = axes["A"].imshow(
-        heights[0, 0], extent=_EXTENT, origin="lower", cmap=DIVERGING, norm=Normalize(0, 1)
-    )
-    _ring_axes(axes["A"])
+    image = _map(axes["A"], heights[0, 0], reach, norm=Normalize(0, 1))
     axes["A"].set_title("the critic, and where it points")
-    line = np.linspace(-estimation.REACH, estimation.REACH, estimation.SIDE)
+    line = np.linspace(-reach, reach, heights.shape[-1])
     thin = slice(2, None, 4)
     arrows = axes["A"].quiver(
         *np.meshgrid(line[thin], line[thin]), 0, 0, pivot="mid", scale=14, width=0.006, color=COLORS.ink
@@ -130,9 +114,9 @@ def critic_explorer_scene() -> Scene:
     axes["C"].set_xticks([0, 1], ["estimate", "exact"])
     labels = Labels(axes["C"], [(0, 0.1), (1, exact + 0.1)])
 
-    def update(critic: str, strength: int, steps: str) -> str:
-        known = [name for name in names if name.split(":")[0] == CRITICS[critic]]
-        name = known[min(strength, len(known)) - 1]
+    def update(critic: str, rank: int, steps: int) -> str:
+        known = [name for name in names if split_strength(name)[0] == CRITICS[critic]]
+        name = known[min(rank, len(known)) - 1]
         tile = heights[times.index(steps), names.index(name)]
         image.set_data((tile - tile.min()) / max(np.ptp(tile), 1e-12))
         slope = np.stack(np.gradient(tile, line[1] - line[0])[::-1], axis=-1)
@@ -140,25 +124,37 @@ def critic_explorer_scene() -> Scene:
         unit = slope / np.maximum(norm, 1e-12)[..., None]
         arrows.set_UVC(unit[thin, thin, 0], unit[thin, thin, 1])
         counts.set_data(np.histogram(np.minimum(norm, 1.999), bins)[0] / norm.size)
-        said = record.metrics["landscapes"]["estimates"][times.index(steps)][names.index(name)]
-        height = min(said, 1.85)
+        estimate = record["landscapes", "estimates"][times.index(steps)][names.index(name)]
+        height = min(estimate, 1.85)
         bars[0].set_height(height)
-        beyond = "↑ " if said > height else ""
-        labels.write([f"{beyond}{said:.3f}", f"{exact:.3f}"], [(0, height + 0.1), (1, exact + 0.1)])
+        beyond = "↑ " if estimate > height else ""
+        labels.write(
+            [f"{beyond}{fixed(estimate, 3)}", fixed(exact, 3)], [(0, height + 0.1), (1, exact + 0.1)]
+        )
         return (
-            f"{critic}{_parameter(name)}, {steps} steps: the estimate is {said:.3f}, the exact distance"
-            f" {exact:.3f}; the gradient's norm has the median {np.median(norm):.2g} over the square."
+            f"{critic}{_parameter(name)}, {steps} steps: the estimate is {fixed(estimate, 3)}, the exact distance"
+            f" {fixed(exact, 3)}; the gradient's norm has the median {about(np.median(norm))} over the square."
         )
 
     return Scene(fig, [image, arrows, counts, bars[0], labels], update)
 
 
+critic_explorer = Widget(
+    critic_explorer_scene,
+    critic=choice("critic", list(CRITICS), "gradient penalty"),
+    rank=slider("parameter, from the smallest", 1, 4, 3),
+    steps=choice("steps", {str(steps): steps for steps in STEPS}, 1000),
+)
+
+
 def _parameter(name: str) -> str:
-    kind, _, strength = name.partition(":")
-    if not strength:
+    from sjedu.wgan.constraints import split_strength
+
+    kind, strength = split_strength(name)
+    if strength is None:
         return " (no parameter)"
     symbol = {"clip": "c", "soft_c_transform": "ε"}.get(kind, "λ")
-    return f" with {symbol} = {strength}"
+    return f" with {symbol} = {strength:g}"
 
 
 # ---------------------------------------------------------------- 2: the false optimum
@@ -167,28 +163,14 @@ THETAS = np.linspace(0, 1.5, 16)
 _REPEATS = {1: 400, 2: 100, 4: 60, 8: 24, 16: 12, 32: 6, 64: 3}
 
 
-def false_optimum() -> ipywidgets.VBox:
-    """Show which Gaussian a perfect minimiser of the batch distance prefers, for batches of n in d dimensions."""
-    return explore(
-        false_optimum_scene(),
-        n=choice("n", {str(n): n for n in _REPEATS}, 16),
-        d=slider("d", 1, 50, 10),
-    )
-
-
-def false_optimum_figure() -> tuple[Figure, str]:
-    """Return the still picture of `false_optimum`, and the sentence that says what it shows."""
-    return still(false_optimum_scene(), n=16, d=10)
-
-
 @lru_cache(512)
 def _curve(n: int, d: int) -> Float64[np.ndarray, " thetas"]:
     """The mean batch distance for each θ, with the same draws for all of them."""
-    return np.asarray(expected_batch_distance(THETAS, n, d, repeats=_REPEATS[n], seed=0))
+    return np.asarray(theory.expected_batch_distance(THETAS, n, d, repeats=_REPEATS[n], seed=0))
 
 
 def false_optimum_scene() -> Scene:
-    """Draw the state (n, d) of `false_optimum`."""
+    """Draw which Gaussian a perfect minimiser of the batch distance prefers, for batches of n in d dimensions."""
     fig, ax = figure(7.4, 3.6)
     line = ax.plot(THETAS, np.ones_like(THETAS), color=COLORS.blue, lw=2)[0]
     best = ax.plot([], [], "o", color=FAKE, ms=10)[0]
@@ -204,17 +186,24 @@ def false_optimum_scene() -> Scene:
     def update(n: int, d: int) -> str:
         curve = _curve(n, d)
         at_truth = float(np.interp(1, THETAS, curve))
-        found = int(curve.argmin())
+        lowest = int(curve.argmin())
         line.set_ydata(curve / at_truth)
-        best.set_data([THETAS[found]], [curve[found] / at_truth])
+        best.set_data([THETAS[lowest]], [curve[lowest] / at_truth])
         truth.set_data([1], [1])
-        extra = at_truth / curve[found] - 1
+        extra = at_truth / curve[lowest] - 1
         return (
-            f"Batches of {n} in {d} dimensions: the batch distance is least at θ = {THETAS[found]:.1f}; the"
-            f" truth, θ = 1, costs {extra:.0%} more."
+            f"Batches of {n} in {d} dimensions: the batch distance is least at θ = {THETAS[lowest]:.1f}; the"
+            f" truth, θ = 1, costs {percent(extra)} more."
         )
 
     return Scene(fig, [line, best, truth], update)
+
+
+false_optimum = Widget(
+    false_optimum_scene,
+    n=choice("n", {str(n): n for n in _REPEATS}, 16),
+    d=slider("d", 1, 50, 10),
+)
 
 
 # ---------------------------------------------------------------- 3: batches against each other
@@ -223,26 +212,14 @@ _SIZES = (4, 16, 36, 64)
 _ROWS = 8  # and columns of a montage
 
 
-def batch_tournament() -> ipywidgets.VBox:
-    """Show which batch a batch of test digits takes for the nearest."""
-    return explore(
-        batch_tournament_scene(),
-        n=choice("n", {str(n): n for n in _SIZES}, 64),
-        candidate=choice("shown beside it", ["real", "mean", "centroids", "noisy"], "centroids"),
-        draw=slider("draw", 0, 20, 0),
-    )
-
-
-def batch_tournament_figure() -> tuple[Figure, str]:
-    """Return the still picture of `batch_tournament`, and the sentence that says what it shows."""
-    return still(batch_tournament_scene(), n=64, candidate="centroids", draw=0)
-
-
 def batch_tournament_scene() -> Scene:
-    """Draw the state (n, candidate, draw) of `batch_tournament`."""
+    """Draw which batch a batch of test digits takes for the nearest."""
+    from sjedu.wgan import batch_distance
+    from sjedu.wgan.transport import wasserstein_1
+
     fig, axes = mosaic("ABC", 8.6, 3.4, width_ratios=(1, 1, 1.2))
-    batch_image = _montage_axes(axes["A"], "a batch of test digits")
-    other_image = _montage_axes(axes["B"], "the candidate shown")
+    batch_image = _pictures(axes["A"], "a batch of test digits", 9 * _ROWS)
+    other_image = _pictures(axes["B"], "the candidate shown", 9 * _ROWS)
     names = ("real", "mean", "centroids", "noisy")
     bars = axes["C"].barh(names, [0] * 4, color=[REAL, COLORS.grey, FAKE, COLORS.sky], height=0.6)
     axes["C"].set(title="exact distance to the batch", xlim=(0, 3.2))
@@ -254,26 +231,28 @@ def batch_tournament_scene() -> Scene:
         test = batch_distance.digits("test")
         batch = test[rng.choice(len(test), n, replace=False)]
         rivals = batch_distance.candidates(n, rng)
-        found = {name: wasserstein_1(batch, rivals[name]).value for name in names}
+        distances = {name: wasserstein_1(batch, rivals[name]).value for name in names}
         batch_image.set_data(_montage(batch))
         other_image.set_data(_montage(rivals[candidate]))
-        for bar, value in zip(bars, found.values(), strict=True):
+        for bar, value in zip(bars, distances.values(), strict=True):
             bar.set_width(value)
         labels.write(
-            [f"{value:.2f}" for value in found.values()],
-            [(value + 0.05, i) for i, value in enumerate(found.values())],
+            [fixed(value) for value in distances.values()],
+            [(value + 0.05, i) for i, value in enumerate(distances.values())],
         )
-        winner = min(found, key=lambda name: found[name])
-        told = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
-        return f"Distance from a batch of {n} test digits: {told}. Nearest: {winner}; shown beside it: {candidate}."
+        winner = min(distances, key=lambda name: distances[name])
+        listed = ", ".join(f"{name} {fixed(value)}" for name, value in distances.items())
+        return f"Distance from a batch of {n} test digits: {listed}. Nearest: {winner}; shown beside it: {candidate}."
 
     return Scene(fig, [batch_image, other_image, *bars, labels], update)
 
 
-def _montage_axes(ax: Axes, title: str) -> Any:
-    ax.set(xticks=[], yticks=[], title=title)
-    ax.spines[:].set_visible(False)
-    return ax.imshow(np.zeros((9 * _ROWS, 9 * _ROWS)), cmap="gray", vmin=0, vmax=1)
+batch_tournament = Widget(
+    batch_tournament_scene,
+    n=choice("n", {str(n): n for n in _SIZES}, 64),
+    candidate=choice("shown beside it", ["real", "mean", "centroids", "noisy"], "centroids"),
+    draw=slider("draw", 0, 20, 0),
+)
 
 
 def _montage(points: Float64[np.ndarray, "n 64"]) -> Float64[np.ndarray, "rows columns"]:
@@ -286,23 +265,8 @@ def _montage(points: Float64[np.ndarray, "n 64"]) -> Float64[np.ndarray, "rows c
 # ---------------------------------------------------------------- 4: the bias of the penalty
 
 
-def penalty_bias() -> ipywidgets.VBox:
-    """Show how far the best penalised critic is from the distance, when everything else is perfect."""
-    return explore(
-        penalty_bias_scene(),
-        W=slider("W", 0.1, 5.0, 2.0, 0.1, ".1f"),
-        strength=slider("λ", 0.5, 20.0, 10.0, 0.5, ".1f"),
-        centre=choice("penalty centred at", {"1": 1, "0": 0}, 1),
-    )
-
-
-def penalty_bias_figure() -> tuple[Figure, str]:
-    """Return the still picture of `penalty_bias`, and the sentence that says what it shows."""
-    return still(penalty_bias_scene(), W=2.0, strength=10.0, centre=1)
-
-
 def penalty_bias_scene() -> Scene:
-    """Draw the state (W, strength, centre) of `penalty_bias`.
+    """Draw how far the best penalised critic is from the distance, when everything else is perfect.
 
     The axes are in units of the state: slopes run to 2, 4 or 8, so that the best is on them, and heights are in as many
     W. Hence a curve that is as wide as its panel in every state; the numbers beside the ticks move instead.
@@ -325,52 +289,49 @@ def penalty_bias_scene() -> Scene:
     axes["B"].set(ylim=(0, 1), yticks=[], title="the distance, and the estimate")
     labels = Labels(axes["B"], [(0, 0), (1, 0)])
 
-    def update(W: Real, strength: Real, centre: int) -> str:
-        best = centre + W / (2 * strength)
+    def update(W: Real, weight: Real, centre: int) -> str:
+        best, estimate = (float(each) for each in theory.penalised_optimum(W, weight, centre))
         span = next(each for each in (2, 4, 8) if best <= 0.9 * each)
-        s, unit = span * share, span * W
-        curve.set_ydata((s * W - strength * (s - centre) ** 2) / unit)
-        top.set_data([best / span], [(best * W - strength * (best - centre) ** 2) / unit])
+        unit = span * W
+        curve.set_ydata([theory.penalised_objective(span * s, W, weight, centre) / unit for s in share])
+        top.set_data([best / span], [theory.penalised_objective(best, W, weight, centre) / unit])
         one.set_data([1 / span, 1 / span], [-0.25, 0.75])
         below.write([f"{span * q:g}" for q in quarters])
-        beside.write([f"{unit * (q - 0.25):.3g}" for q in quarters])
+        beside.write([f"{unit * (q - 0.25):.3g}".replace("-", "−") for q in quarters])
         for bar, height in zip(bars, (1 / span, best / span), strict=True):
             bar.set_height(height)
-        labels.write([f"{W:.2f}", f"{best * W:.2f}"], [(0, 1 / span + 0.04), (1, best / span + 0.04)])
+        labels.write([fixed(W), fixed(estimate)], [(0, 1 / span + 0.04), (1, best / span + 0.04)])
         formula = "W + W²/2λ" if centre else "W²/2λ"
         return (
-            f"W = {W:.1f}, λ = {strength:.1f}: the best slope is {best:.3f}, so the critic says"
-            f" {formula} = {best * W:.3f}."
+            f"W = {fixed(W, 1)}, λ = {fixed(weight, 1)}: the best slope is {fixed(best, 3)}, so the critic says"
+            f" {formula} = {fixed(estimate, 3)}."
         )
 
     return Scene(fig, [one, curve, top, below, beside, *bars, labels], update)
 
 
+penalty_bias = Widget(
+    penalty_bias_scene,
+    W=slider("W", 0.1, 5.0, 2.0, 0.1, ".1f"),
+    weight=slider("λ", 0.5, 20.0, 10.0, 0.5, ".1f"),
+    centre=choice("penalty centred at", {"1": 1, "0": 0}, 1),
+)
+
 # ---------------------------------------------------------------- 5: what pixels call near
 
 
-def pixel_metric() -> ipywidgets.VBox:
-    """Show how far a shift and a blur move a digit in pixels, and which other digit is nearer."""
-    return explore(
-        pixel_metric_scene(),
-        picture=slider("picture", 0, 49, 3),
-        shift=slider("shift", 0, 6, 2),
-        blur=slider("blur σ", 0.0, 3.0, 0.0, 0.5, ".1f"),
-    )
-
-
-def pixel_metric_figure() -> tuple[Figure, str]:
-    """Return the still picture of `pixel_metric`, and the sentence that says what it shows."""
-    return still(pixel_metric_scene(), picture=3, shift=2, blur=0.0)
-
-
 def pixel_metric_scene() -> Scene:
-    """Draw the state (picture, shift, blur) of `pixel_metric`."""
+    """Draw how far a shift and a blur move a digit in pixels, and which other digit is nearer."""
+    from sjedu.wgan import pixel_distance
+
     drawn = pixel_distance.canvases()
     strangers, distances = pixel_distance.nearest_stranger()
     fig, axes = mosaic("ABCD", 8.6, 2.9, width_ratios=(1, 1, 1, 1.3))
     titles = ("a digit", "shifted and blurred", "nearest of another class")
-    images = [_canvas_axes(axes[key], title) for key, title in zip("ABC", titles, strict=True)]
+    images = [
+        _pictures(axes[key], title, pixel_distance.CANVAS, 10)
+        for key, title in zip("ABC", titles, strict=True)
+    ]
     bars = axes["D"].barh(["altered", "other class"], [0, 0], color=[FAKE, REAL], height=0.5)
     axes["D"].set(title="distance in pixels", xlim=(0, 13))
     axes["D"].invert_yaxis()
@@ -382,28 +343,36 @@ def pixel_metric_scene() -> Scene:
         stranger = int(strangers[picture])
         for image, pixels in zip(images, (original, altered, drawn.pictures[stranger]), strict=True):
             image.set_data(pixels)
-        found = [float(np.linalg.norm(original - altered)), float(distances[picture])]
-        for bar, value in zip(bars, found, strict=True):
+        moved, other = float(np.linalg.norm(original - altered)), float(distances[picture])
+        for bar, value in zip(bars, (moved, other), strict=True):
             bar.set_width(value)
-        labels.write([f"{value:.2f}" for value in found], [(value + 0.2, i) for i, value in enumerate(found)])
-        nearer = "farther away than" if found[0] > found[1] else "nearer than"
+        labels.write([fixed(moved), fixed(other)], [(moved + 0.2, 0), (other + 0.2, 1)])
         return (
-            f"A {drawn.labels[picture]} moved by {shift} pixels and blurred with σ = {blur:.1f} is"
-            f" {found[0]:.2f} from itself:"
-            f" {nearer} a {drawn.labels[stranger]} ({found[1]:.2f})."
+            f"A {drawn.labels[picture]} moved by {shift} pixels and blurred with σ = {fixed(blur, 1)} is"
+            f" {fixed(moved)} from itself: {'farther away' if moved > other else 'nearer'} than a"
+            f" {drawn.labels[stranger]} ({fixed(other)})."
         )
 
     return Scene(fig, [*images, *bars, labels], update)
 
 
-def _canvas_axes(ax: Axes, title: str) -> Any:
+pixel_metric = Widget(
+    pixel_metric_scene,
+    picture=slider("picture", 0, 49, 3),
+    shift=slider("shift", 0, 6, 2),
+    blur=slider("blur σ", 0.0, 3.0, 0.0, 0.5, ".1f"),
+)
+
+
+def _pictures(ax: Axes, title: str, side: int, size: int | None = None) -> Any:
+    """A square for pictures, black at first."""
     ax.set(xticks=[], yticks=[])
-    ax.set_title(title, fontsize=10)
+    ax.set_title(title, fontsize=size)
     ax.spines[:].set_visible(False)
-    return ax.imshow(np.zeros((pixel_distance.CANVAS, pixel_distance.CANVAS)), cmap="gray", vmin=0, vmax=1)
+    return ax.imshow(np.zeros((side, side)), cmap="gray", vmin=0, vmax=1)
 
 
-# ---------------------------------------------------------------- what they share
+# ---------------------------------------------------------------- rows of pictures
 
 
 def sample_row(record: Record, folder: str | Path | None = None) -> Float64[np.ndarray, "rows columns"]:
