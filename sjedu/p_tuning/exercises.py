@@ -76,7 +76,7 @@ def fill_template(before: list[int], text: list[int], after: list[int], mask: in
     """
     room = max_length - 2 - len(before) - len(after)
     if room < 1:
-        raise ValueError(f"max_length: {max_length} leaves no room for text beside the template")
+        raise ValueError(f"max_length: got {max_length}; expected room for a token of text")
     ids = [101, *before, *text[:room], *after, 102]
     return ids, ids.index(mask)
 
@@ -91,37 +91,40 @@ def _logits() -> tuple[Tensor, Tensor]:
 
 def _verbalizer_shape(answer: Answer) -> None:
     logits, places = _logits()
-    found = answer(logits, places, [[2], [7]])
-    expect(isinstance(found, Tensor), "return a torch.Tensor.")
+    scores = answer(logits, places, [[2], [7]])
+    expect(isinstance(scores, Tensor), "return a torch.Tensor.")
     expect(
-        found.shape == (3, 2), f"three texts and two classes want the shape (3, 2), got {tuple(found.shape)}."
+        scores.shape == (3, 2),
+        f"three texts and two classes want the shape (3, 2), got {tuple(scores.shape)}.",
     )
 
 
 def _verbalizer_single(answer: Answer) -> None:
     logits, places = _logits()
-    found = answer(logits, places, [[2], [7]])
+    scores = answer(logits, places, [[2], [7]])
     at_first = logits[:, 1][:, [2, 7]]
     expect(
-        not torch.allclose(found, at_first),
+        not torch.allclose(scores, at_first),
         "every text has its own blank: `places` differs from text to text.",
     )
-    wanted = torch.stack([logits[i, p, [2, 7]] for i, p in enumerate(places.tolist())])
-    expect(not torch.allclose(found, wanted.softmax(1)), "return logits; the softmax is the loss's affair.")
-    expect(torch.allclose(found, wanted), "the scores are the logits of the classes' words in the blank.")
+    expected = torch.stack([logits[i, p, [2, 7]] for i, p in enumerate(places.tolist())])
+    expect(
+        not torch.allclose(scores, expected.softmax(1)), "return logits; the softmax is the loss's affair."
+    )
+    expect(torch.allclose(scores, expected), "the scores are the logits of the classes' words in the blank.")
 
 
 def _verbalizer_many(answer: Answer) -> None:
     logits, places = _logits()
-    found = answer(logits, places, [[2, 3], [7]])
+    scores = answer(logits, places, [[2, 3], [7]])
     rows = [logits[i, p] for i, p in enumerate(places.tolist())]
     total = torch.stack([torch.stack([row[2] + row[3], row[7]]) for row in rows])
     expect(
-        not torch.allclose(found, total),
+        not torch.allclose(scores, total),
         "a class with more words must not win by their number: take the mean, not the sum.",
     )
-    wanted = torch.stack([torch.stack([(row[2] + row[3]) / 2, row[7]]) for row in rows])
-    expect(torch.allclose(found, wanted), "the score of a class is the mean of its words' logits.")
+    expected = torch.stack([torch.stack([(row[2] + row[3]) / 2, row[7]]) for row in rows])
+    expect(torch.allclose(scores, expected), "the score of a class is the mean of its words' logits.")
 
 
 @EXERCISES.add("2", "From words to classes", minutes=8, difficulty="easy")
@@ -152,30 +155,33 @@ def _table() -> tuple[Tensor, list[int], Callable[[Tensor], Tensor]]:
 
 def _rows_shape(answer: Answer) -> None:
     E, rows, loss = _table()
-    found = answer(E, rows, loss, 3)
+    trained = answer(E, rows, loss, 3)
     expect(
-        isinstance(found, Tensor) and found.shape == E.shape, "return the whole table, with the shape of E."
+        isinstance(trained, Tensor) and trained.shape == E.shape,
+        "return the whole table, with the shape of E.",
     )
-    expect(not found.requires_grad, "return numbers, detached from their history.")
+    expect(not trained.requires_grad, "return numbers, detached from their history.")
 
 
 def _rows_learn(answer: Answer) -> None:
     E, rows, loss = _table()
     before = E.clone()
-    found = answer(E, rows, loss, 5)
+    trained = answer(E, rows, loss, 5)
     expect(torch.equal(E, before), "you changed the table that you were given: work on a copy.")
-    expect(not torch.equal(found[rows], E[rows]), "the prompt's rows did not move.")
-    expect(loss(found) < loss(E), "the loss did not fall: step against the gradient, and zero it each time.")
+    expect(not torch.equal(trained[rows], E[rows]), "the prompt's rows did not move.")
+    expect(
+        loss(trained) < loss(E), "the loss did not fall: step against the gradient, and zero it each time."
+    )
 
 
 def _rows_frozen(answer: Answer) -> None:
     E, rows, loss = _table()
-    found = answer(E, rows, loss, 5)
+    trained = answer(E, rows, loss, 5)
     frozen = [row for row in range(len(E)) if row not in rows]
-    moved = [row for row in frozen if not torch.equal(found[row], E[row])]
+    moved = [row for row in frozen if not torch.equal(trained[row], E[row])]
     decayed = torch.tensor(theory.decayed(E[frozen].double().numpy(), 0.1, 0.1, 5), dtype=E.dtype)
     expect(
-        not (moved and torch.allclose(found[frozen], decayed, atol=1e-5)),
+        not (moved and torch.allclose(trained[frozen], decayed, atol=1e-5)),
         "the gradient of the other rows is zero, and still they shrank: AdamW decays whatever it is given. Give it"
         " the prompt's rows alone.",
     )
@@ -217,9 +223,10 @@ def train_prompt_rows(E: Tensor, rows: list[int], loss: Callable[..., Any], step
 
 def _vectors_plain(answer: Answer) -> None:
     Z = torch.randn(5, 6, generator=torch.Generator().manual_seed(0))
-    found = answer(Z)
+    vectors = answer(Z)
     expect(
-        isinstance(found, Tensor) and torch.equal(found, Z), "without LSTM and MLP the vectors are Z itself."
+        isinstance(vectors, Tensor) and torch.equal(vectors, Z),
+        "without LSTM and MLP the vectors are Z itself.",
     )
 
 
@@ -232,19 +239,21 @@ def _modules() -> tuple[Tensor, nn.LSTM, nn.Module]:
 
 def _vectors_lstm(answer: Answer) -> None:
     Z, lstm, mlp = _modules()
-    found = answer(Z, lstm, mlp)
-    expect(found.shape == (5, 6), f"five tokens of six numbers go in and come out; got {tuple(found.shape)}.")
+    vectors = answer(Z, lstm, mlp)
+    expect(
+        vectors.shape == (5, 6), f"five tokens of six numbers go in and come out; got {tuple(vectors.shape)}."
+    )
     apart = torch.cat([mlp(lstm(z[None, None])[0][0]) for z in Z])
     expect(
-        not torch.allclose(found, apart, atol=1e-6),
+        not torch.allclose(vectors, apart, atol=1e-6),
         "the LSTM read each token alone. The tokens are one sequence: Z[None] has the shape (1, tokens, dim).",
     )
     turned = mlp(lstm(Z[:, None])[0][:, 0])
     expect(
-        not torch.allclose(found, turned, atol=1e-6) or torch.allclose(turned, mlp(lstm(Z[None])[0][0])),
+        not torch.allclose(vectors, turned, atol=1e-6) or torch.allclose(turned, mlp(lstm(Z[None])[0][0])),
         "with batch_first=True the tokens are the *second* axis.",
     )
-    expect(torch.allclose(found, mlp(lstm(Z[None])[0][0]), atol=1e-6), "the vectors are MLP(LSTM(Z)).")
+    expect(torch.allclose(vectors, mlp(lstm(Z[None])[0][0]), atol=1e-6), "the vectors are MLP(LSTM(Z)).")
 
 
 def _vectors_gradient(answer: Answer) -> None:
@@ -285,14 +294,14 @@ def _measurements(templates: int, spread: float) -> tuple[np.ndarray, np.ndarray
 
 
 def _reported_shape(answer: Answer) -> None:
-    found = answer(*_measurements(4, 0.0))
-    expect(len(found) == 2, "return two numbers: the honest accuracy, and by how much the other is too high.")
+    pair = answer(*_measurements(4, 0.0))
+    expect(len(pair) == 2, "return two numbers: the honest accuracy, and by how much the other is too high.")
 
 
 def _reported_equal(answer: Answer) -> None:
     validation, test = _measurements(5, 0.0)
     honest, optimism = answer(validation, test)
-    wanted = reported_accuracy(validation, test)
+    expected = reported_accuracy(validation, test)
     expect(
         abs(honest - test.max(axis=1).mean()) > 1e-9,
         "you chose on the test measurements: choose each row's template on `validation`, then look it up in `test`.",
@@ -301,9 +310,9 @@ def _reported_equal(answer: Answer) -> None:
         abs(honest - validation.max(axis=1).mean()) > 1e-9,
         "what is reported is a *test* accuracy, that of the template chosen on validation.",
     )
-    expect(abs(honest - wanted[0]) < 1e-9, "choose in every row, and take the mean over the rows.")
+    expect(abs(honest - expected[0]) < 1e-9, "choose in every row, and take the mean over the rows.")
     expect(
-        abs(optimism - wanted[1]) < 1e-9,
+        abs(optimism - expected[1]) < 1e-9,
         "the optimism is the mean of the best test accuracies minus the honest figure.",
     )
 
@@ -343,27 +352,27 @@ def _counts(answer: Answer, kind: str) -> tuple[int, int]:
 
 
 def _count_embedding(answer: Answer) -> None:
-    found, wanted = _counts(answer, "embedding")
-    expect(found == wanted, f"six vectors of 16 numbers are {wanted} parameters, not {found}.")
+    count, expected = _counts(answer, "embedding")
+    expect(count == expected, f"six vectors of 16 numbers are {expected} parameters, not {count}.")
 
 
 def _count_mlp(answer: Answer) -> None:
-    found, wanted = _counts(answer, "mlp")
-    expect(found != wanted - 6 * 16, "the table Z is learnt too.")
-    expect(found != wanted - 3 * 16, "each linear layer has a bias.")
-    expect(found == wanted, f"three linear layers of width 16 and the table make {wanted}, not {found}.")
+    count, expected = _counts(answer, "mlp")
+    expect(count != expected - 6 * 16, "the table Z is learnt too.")
+    expect(count != expected - 3 * 16, "each linear layer has a bias.")
+    expect(count == expected, f"three linear layers of width 16 and the table make {expected}, not {count}.")
 
 
 def _count_lstm(answer: Answer) -> None:
-    found, wanted = _counts(answer, "lstm")
+    count, expected = _counts(answer, "lstm")
     one = 4 * (16 * 16 + 16 * 16 + 2 * 16)
     expect(
-        found != wanted - one - 4 * (16 * 32 + 16 * 16 + 2 * 16),
+        count != expected - one - 4 * (16 * 32 + 16 * 16 + 2 * 16),
         "the LSTM is bidirectional: every layer counts twice.",
     )
     expect(
-        found == wanted,
-        f"got {found}, expected {wanted}: two bidirectional layers (the second reads 2·dim numbers; four gates with"
+        count == expected,
+        f"got {count}, expected {expected}: two bidirectional layers (the second reads 2·dim numbers; four gates with"
         " two biases each), then 2·dim → 2·dim → dim, then the table.",
     )
 

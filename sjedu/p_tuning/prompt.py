@@ -191,9 +191,6 @@ def insert_prompt(backbone: Backbone, ids: Sequence[int], prompt: PromptEncoder)
         backbone: the model. An earlier prompt in it is replaced.
         ids: of the prompt tokens; in the vocabulary or behind its end.
         prompt: makes their vectors.
-
-    Raises:
-        ValueError: as `PromptedEmbedding`.
     """
     base = word_table(backbone)
     prompted = PromptedEmbedding(base, ids, prompt.to(base.weight))
@@ -228,7 +225,11 @@ def snapshot(model: nn.Module) -> dict[str, Tensor]:
 
 
 def changed(model: nn.Module, before: dict[str, Tensor]) -> list[str]:
-    """Return the names of the tensors that differ from a snapshot in any bit."""
+    """Return the names of the tensors that differ from a snapshot in any bit.
+
+    Raises:
+        ValueError: the snapshot is of another model.
+    """
     after = model.state_dict()
     if list(after) != list(before):
         raise ValueError(

@@ -1,7 +1,8 @@
 """What the classifiers learn: reviews and their sentiment, a few labels at a time, and human templates for them.
 
-A *draw* is a handful of labelled reviews to learn from and as many to choose by. Draws depend on seed and number
-alone, so all methods learn from the same ones, and a draw with more labels holds the smaller ones.
+A *draw* is a handful of labelled reviews to learn from and as many to choose by. Draws depend on the seed, their number
+and the most labels that are asked for, so all methods learn from the same ones; with fewer labels they learn from the
+first of a draw.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ HUMAN: dict[Kind, tuple[Template, ...]] = {
     ),
 }
 
-#: Where prompt tokens stand, by name; "both" is the article's picture.
+#: Where prompt tokens stand, by name. The article's causal model has "both"; its masked one has the blank before the
+#: text, as "prefix" here.
 PLACES: dict[Kind, dict[Place, Template]] = {
     "mlm": {
         "prefix": Template("{prompt:3}{mask}{prompt:3}{text}"),
@@ -229,7 +231,7 @@ def _rest(examples: Labelled, start: int) -> Labelled:
 
 def _published(dataset: Dataset, labels: int, draws: int, seed: int, test: int, validating: bool) -> Task:
     if TEXT_SETS[dataset].columns != ("text",):
-        raise ValueError(f"dataset: {dataset!r} holds pairs of texts; expected reviews")
+        raise ValueError(f"dataset: got {dataset!r}, which holds pairs of texts; expected reviews")
     training = load_texts(dataset, "train")
     try:
         tested = load_texts(dataset, "valid" if validating else "test")
@@ -255,6 +257,8 @@ def _balanced(
     classes = [order[known == label] for label in (0, 1)]
     half = count // 2
     if min(map(len, classes)) < half:
-        raise ValueError(f"labels: {name} has {min(map(len, classes))} texts of one class; {half} are needed")
+        raise ValueError(
+            f"labels: got {half} of a class; expected at most {min(map(len, classes))}, which {name} has"
+        )
     chosen = np.stack([each[:half] for each in classes], axis=1).reshape(-1)
     return Labelled(tuple(texts[i].removesuffix("。") for i in chosen), torch.arange(2 * half) % 2)

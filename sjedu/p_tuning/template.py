@@ -348,11 +348,7 @@ class Verbalizer:
             raise ValueError(f"words: got {self.words!r}; expected different words for different classes")
 
     def ids(self, vocabulary: Vocabulary) -> tuple[int, ...]:
-        """Return the words' ids.
-
-        Raises:
-            ValueError: a word is not one token of the vocabulary; names it.
-        """
+        """Return the words' ids; errors as in `Vocabulary.word`."""
         return tuple(vocabulary.word(word) for word in self.words)
 
     def logits(

@@ -301,8 +301,9 @@ def _baselines(ax: Axes, labels: Sequence[int]) -> None:
     bag = [bag_accuracies(n).mean for n in labels]
     for heights, name in ([0.5] * len(labels), "guessing"), (bag, "bag of characters"):
         ax.plot(labels, heights, color=COLORS.ink, lw=1, ls=":")
-        place, style = (labels[0], heights[0]), {"fontsize": 8, "color": COLORS.ink}
-        ax.annotate(name, place, (0, -11), textcoords="offset points", **style)
+        ax.annotate(
+            name, (labels[0], heights[0]), (0, -11), textcoords="offset points", fontsize=8, color=COLORS.ink
+        )
 
 
 def _budget_curve(ax: Axes, mark: str, color: str, height: float) -> Panel:

@@ -20,10 +20,10 @@ def test_it_measures_every_contestant(tmp_path):
     command = [sys.executable, "benchmarks/p_tuning.py", "--quick", "--output", str(output)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    found = json.loads(output.read_text())
-    assert {"date", "versions", "instructions", "settings"} == set(found["provenance"])
+    results = json.loads(output.read_text())
+    assert {"date", "versions", "instructions", "settings"} == set(results["provenance"])
     for kind in ("lstm", "mlp", "embedding"):
-        rows = {row["name"]: row for row in found["rows"] if row["kind"] == kind}
+        rows = {row["name"]: row for row in results["rows"] if row["kind"] == kind}
         ours = f"sjedu, {kind}"
         baked = set() if kind == "embedding" else {f"{ours}, baked"}
         assert set(rows) == {"full fine-tuning", ours, f"{ours}, all logits", "peft"} | baked

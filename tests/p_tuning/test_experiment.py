@@ -57,8 +57,8 @@ def test_draws_are_nested_balanced_and_apart_from_each_other_and_the_test():
 
 
 def test_embedded_reviews_mean_what_their_labels_say_and_have_no_verdict():
-    found = embedded_reviews(40, "a test")
-    for text, label in zip(found.texts, found.labels.tolist(), strict=True):
+    reviews = embedded_reviews(40, "a test")
+    for text, label in zip(reviews.texts, reviews.labels.tolist(), strict=True):
         meaning = parse_review(text + "。")
         assert meaning.label == bool(label)
         assert meaning.verdict is None
@@ -110,7 +110,7 @@ def test_published_reviews_by_name(tmp_path, monkeypatch):
     assert all(text.startswith("train") for text in task.draws[1].validation.texts)
     assert not task.test.texts[0].endswith("。")
     assert load_task("waimai", 4, 1).test.texts[0].startswith("test")
-    with pytest.raises(ValueError, match="labels: reviews has 20 texts of one class; 32 are needed"):
+    with pytest.raises(ValueError, match="labels: got 32 of a class; expected at most 20, which reviews has"):
         load_task("reviews", 32, 1)
 
 

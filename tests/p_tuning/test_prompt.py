@@ -50,9 +50,9 @@ def test_values_and_gradients_are_those_of_peft(kind):
     peer = peft.PromptEncoder(config).double()
     encoder = PromptEncoder(5, 8, kind, hidden=6, layers=2).double()
     encoder.load_state_dict(peer.state_dict())  # the same names and shapes
-    found, wanted = encoder(), peer(torch.arange(5)[None])[0]
-    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-14)
-    for vectors in (found, wanted):
+    ours, theirs = encoder(), peer(torch.arange(5)[None])[0]
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-14)
+    for vectors in (ours, theirs):
         (vectors.sin() * torch.arange(1, 9)).sum().backward()
     gradients = {name: p.grad for name, p in peer.named_parameters()}
     for name, parameter in encoder.named_parameters():
