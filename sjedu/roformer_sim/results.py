@@ -94,7 +94,7 @@ def teacher_table() -> Table:
 
     The first row needs no training: the characters' Jaccard, which writes nothing and has no cosines.
     """
-    measures = {
+    measures: dict[str, Metric] = {
         "questions found": questions_found,
         "statements found": "statements accuracy",
         "meaning kept": meaning_kept,
