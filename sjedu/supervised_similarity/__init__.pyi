@@ -1,4 +1,6 @@
+from .evaluation import cosines as cosines
 from .experiment import PRESETS as PRESETS
+from .experiment import load_small as load_small
 from .experiment import train as train
 from .heads import ARTICLE_PARTS as ARTICLE_PARTS
 from .heads import Heads as Heads
@@ -6,7 +8,18 @@ from .heads import PairHead as PairHead
 from .heads import concat_features as concat_features
 from .losses import cosent_loss as cosent_loss
 from .losses import cosine_loss as cosine_loss
+from .planted import LOSSES as LOSSES
+from .planted import World as World
+from .planted import learn as learn
+from .tasks import ARTICLE_PAIRS as ARTICLE_PAIRS
+from .tasks import TEST_SETS as TEST_SETS
+from .tasks import TRAIN_SETS as TRAIN_SETS
 from .tasks import PairSet as PairSet
 from .tasks import careless as careless
+from .tasks import conflicts as conflicts
 from .tasks import embedded_set as embedded_set
+from .tasks import leaked as leaked
+from .tasks import mined_pairs as mined_pairs
+from .tasks import overlap as overlap
+from .tasks import polarity_flips as polarity_flips
 from .tasks import real_set as real_set

@@ -8,8 +8,8 @@ and tested, on other sentences, by how often the cosine ranks a pair of one mean
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -122,13 +122,14 @@ class Outcome:
     cosines: tuple[float, float, float]
 
 
+@cache
 def learn(
     loss: Loss,
     *,
     flips: float = 0.0,
     topic_positives: float = 0.0,
     world: World | None = None,
-    parts: Sequence[Part] = ARTICLE_PARTS,
+    parts: tuple[Part, ...] = ARTICLE_PARTS,
     pairs: int = 1200,
     steps: int = 150,
     learning_rate: float = 0.02,

@@ -45,6 +45,7 @@ from sjedu.data.text import (
     same_topic,
     sample_statement,
     statement_level,
+    wordings,
     write_question,
     write_statement,
 )
@@ -603,3 +604,54 @@ def polarity_flips(pairs: Sequence[tuple[str, str]]) -> Float64[np.ndarray, " 2"
             continue
         outcomes.append((second == _flipped(first) != first, first == second))
     return np.asarray(np.array(outcomes, dtype=np.float64).reshape(-1, 2).mean(axis=0))
+
+
+# ---------------------------------------------------------------- a sentence changed
+
+
+def changed(text: str, change: str, wording: int = 1) -> str:
+    """Return a sentence of the grammar with its meaning changed, or kept, in one of its wordings.
+
+    Raises:
+        ValueError: if the text is none of the grammar's statements, or cannot be changed in this way; says why.
+    """
+    statement = parse_statement(text)
+    meaning = _CHANGES[change](statement)
+    known = [each for each in wordings(meaning) if each != text]
+    return known[(wording - 1) * 5 % len(known)]
+
+
+def _negative(statement: Statement) -> Statement:
+    if statement.frame in ("request", "thing"):
+        # A request has no opposite in the grammar; the nearest is to want none of it.
+        return Statement("want", statement.entity, False, "我", statement.colour)
+    return opposite(statement)
+
+
+def _with_next_colour(statement: Statement) -> Statement:
+    if statement.frame == "like":  # a city has no colour: the thing changes with it
+        return Statement("like", "苹果", statement.value, statement.subject, "红")
+    colour = COLOURS[(COLOURS.index(statement.colour) + 1) % len(COLOURS)] if statement.colour else "绿"
+    return Statement(statement.frame, statement.entity, statement.value, statement.subject, colour)
+
+
+def _with_next_subject(statement: Statement) -> Statement:
+    if statement.subject is None:
+        return Statement("like", statement.entity, True, "他", statement.colour)
+    subject = SUBJECTS[(SUBJECTS.index(statement.subject) + 1) % len(SUBJECTS)]
+    return Statement(statement.frame, statement.entity, statement.value, subject, statement.colour)
+
+
+def _about_another_thing(statement: Statement) -> Statement:
+    entity = {"北京": "上海", "手机": "酒店"}.get(statement.entity, "沙发")
+    colour = statement.colour if entity == "沙发" else None
+    return Statement(statement.frame, entity, statement.value, statement.subject, colour)
+
+
+_CHANGES: dict[str, Callable[[Statement], Statement]] = {
+    "paraphrase": lambda statement: statement,
+    "negate": _negative,
+    "other colour": _with_next_colour,
+    "other subject": _with_next_subject,
+    "other thing": _about_another_thing,
+}

@@ -12,7 +12,8 @@ Arrays are float64.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import product
 from typing import Literal, TypeAlias, get_args
 
@@ -59,6 +60,30 @@ def expected_loss(kind: CosineKind, c: sp.Expr, p: sp.Expr) -> sp.Expr:
     return p * cosine_loss(kind, c, sp.S.One) + (1 - p) * cosine_loss(kind, c, sp.S.Zero)
 
 
+@cache
+def _expected_function(kind: CosineKind) -> Callable[..., float]:
+    c, p = sp.symbols("c p", real=True)
+    function: Callable[..., float] = sp.lambdify((c, p), expected_loss(kind, c, p), "math")
+    return function
+
+
+def expected_loss_values(kind: CosineKind, cosines: Numbers, p: Real) -> Float64[np.ndarray, " cosines"]:
+    """Return `expected_loss` at each of the cosines."""
+    return np.array([_expected_function(kind)(float(c), p) for c in cosines], dtype=np.float64)
+
+
+def head_loss(
+    cosines: Float64[np.ndarray, " cosines"], p: Real, tau: Real, weight: Real
+) -> Float64[np.ndarray, " cosines"]:
+    """Return the expected cross-entropy of a head on unit vectors at each of the cosines.
+
+    Its score is ``tau + weight (1 - |u - v|)`` with ``|u - v| = sqrt(2 - 2c)``: what does not depend on the distance,
+    and what does.
+    """
+    score = tau + weight * (1 - np.sqrt(2 - 2 * np.asarray(cosines)))
+    return np.asarray(p * np.logaddexp(0, -score) + (1 - p) * np.logaddexp(0, score))
+
+
 def best_cosine(kind: CosineKind, p: Real) -> float:
     """Return the cosine in [-1, 1] with the smallest expected loss where labels are 1 with probability p.
 
@@ -95,6 +120,29 @@ def label_probability(
             raise ValueError(f"{name} must be a probability in [0, 1], got {value}")
     marked = 1.0 if same_meaning else topic_positives if same_topic else 0.0
     return flips + (1 - 2 * flips) * marked
+
+
+# ---------------------------------------------------------------- the head's score
+
+
+def head_scores(
+    u: Float64[np.ndarray, " d"], v: Float64[np.ndarray, "*places d"], w12: Numbers, w3: Numbers
+) -> tuple[Float64[np.ndarray, "*places"], Float64[np.ndarray, "*places"]]:
+    """Return ⟨u, w₁⟩ + ⟨v, w₂⟩ with w₁ = w₂, and ⟨|u - v|, w₃⟩, for each v."""
+    return np.asarray(u @ np.asarray(w12) + v @ w12), np.asarray(np.abs(u - v) @ w3)
+
+
+def additive_means(f: Sequence[sp.Expr], g: Sequence[sp.Expr]) -> tuple[sp.Expr, sp.Expr]:
+    """Return the mean of f(u) + g(v) over pairs of one topic, and over pairs of two, each topic as often as another.
+
+    Args:
+        f: what u adds, for each topic.
+        g: what v adds, for each topic.
+    """
+    n = len(f)
+    same = sum(a + b for a, b in zip(f, g, strict=True)) / n
+    other = sum(f[i] + g[j] for i in range(n) for j in range(n) if i != j) / (n * (n - 1))
+    return sp.expand(same), sp.expand(other)
 
 
 # ---------------------------------------------------------------- the cosine, and its bound
@@ -200,3 +248,20 @@ def spearman(a: Numbers, b: Numbers) -> float:
     if not x.any() or not y.any():
         raise ValueError("a and b must not be constant: the rank correlation of a constant is undefined")
     return float(x @ y / np.sqrt((x @ x) * (y @ y)))
+
+
+def best_spearman(labels: Numbers) -> float:
+    """Return the largest rank correlation that different scores can have with labels that tie.
+
+    The labels' ranks are then means of the scores' ranks, so that the correlation is the root of the share of the
+    ranks' variance that ties leave: √(1 - Σ(t³ - t)/(n³ - n)) over classes of t pairs. It tends to √3/2 = 0.866 where
+    half of the pairs are alike.
+
+    Raises:
+        ValueError: if all labels are equal.
+    """
+    counts = np.unique(np.asarray(labels), return_counts=True)[1].astype(float)
+    if len(counts) < 2:
+        raise ValueError(f"labels: got {len(labels)} equal ones; expected two classes or more")
+    n = counts.sum()
+    return float(np.sqrt(1 - (counts**3 - counts).sum() / (n**3 - n)))
