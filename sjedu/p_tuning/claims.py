@@ -10,6 +10,7 @@ lessons have seeds. All of them start from one pretrained model.
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -451,6 +452,7 @@ def _best_rate(runs: Runs) -> Runs:
     return max(runs.by("learning_rate").values(), key=validated)
 
 
+@cache
 def _start_cosine(kind: Any, prompts: int = 100) -> float:
     """The mean cosine between two of the six vectors of prompts that nobody has trained."""
     first, second = torch.triu_indices(6, 6, 1)
