@@ -758,10 +758,10 @@ def _table(
     name: Callable[..., str],
     first: Mapping[str, Runs | Mapping[str, float | None]] | None = None,
 ) -> Table:
-    """A table with the Gaussian codes above the sphere's, and a learned κ below the fixed ones."""
+    """A table with the Gaussian codes above the sphere's, what is usual first, and a learned κ below the fixed ones."""
 
-    def rank(key: tuple[object, ...]) -> list[tuple[bool, object]]:
-        return [(value is None, 0 if value is None else value) for value in key]
+    def rank(key: tuple[object, ...]) -> list[tuple[bool, bool, object]]:
+        return [(each is None, each not in ("start", "exact"), 0 if each is None else each) for each in key]
 
     order = sorted((key if len(fields) > 1 else (key,) for key in runs.by(*fields)), key=rank)
     return runs.table(

@@ -189,7 +189,7 @@ def cosine_density_scene() -> Scene:
         accepted = theory.wood_acceptance(dim, kappa, log_z=law.log_z)
         near = f", that is 1 − {about(1 - law.mean, 3)}" if law.mean > 0.99 else ""
         return (
-            f"dim = {dim}, κ = {about(kappa, 3)}: mean A = {fixed(law.mean, 3)}{near}; mode {fixed(highest, 3)};"
+            f"dim = {dim}, κ = {about(kappa, 4)}: mean A = {fixed(law.mean, 3)}{near}; mode {fixed(highest, 3)};"
             f" standard deviation {about(math.sqrt(law.variance), 3)}. Wood's rejection sampler would accept"
             f" {percent(accepted)} of its proposals."
         )
@@ -245,7 +245,7 @@ def kl_landscape_scene() -> Scene:
         contour.set_data(dims, level)
         chosen.set_data([dim], [kappa])
         return (
-            f"dim = {dim}, κ = {about(kappa, 3)}: KL = {about(_law(dim, kappa).kl, 3)} nats; κ²/2d is"
+            f"dim = {dim}, κ = {about(kappa, 4)}: KL = {about(_law(dim, kappa).kl, 3)} nats; κ²/2d is"
             f" {about(theory.kl_small(dim, kappa), 3)}. On the red line the KL is {fixed(nats, 1)} nats; the dashed"
             " line is the ridge, where the KL at that κ is highest."
         )
@@ -371,7 +371,7 @@ def kappa_gradient_scene() -> Scene:
         trace(law)
         raise_bars(law.variance, implicit, naive)
         return (
-            f"dim = {dim}, κ = {about(law.kappa, 3)}: A′ = {about(law.variance, 3)}. The mean of the implicit"
+            f"dim = {dim}, κ = {about(law.kappa, 4)}: A′ = {about(law.variance, 3)}. The mean of the implicit"
             f" derivative is {about(implicit, 3)}, that of the accepted proposal's {about(naive, 3)}: off by"
             f" {percent(naive / law.variance - 1, 1, sign=True)}."
         )

@@ -88,7 +88,7 @@ def test_without_noise_the_draws_are_the_point():
 
 def test_the_landscape_states_the_kl_of_its_point():
     sentence = said(widgets.kl_landscape, log2_dim=2.0, log10_kappa=math.log10(20), nats=3.0)
-    assert "dim = 4, κ = 20.0: KL = 3.26 nats" in sentence
+    assert "dim = 4, κ = 20.00: KL = 3.26 nats" in sentence
     sentence = said(widgets.kl_landscape, log2_dim=10.0, log10_kappa=0.0, nats=3.0)
     assert "KL = 0.000488 nats" in sentence
 
