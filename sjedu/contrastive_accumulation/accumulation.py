@@ -101,7 +101,7 @@ def accumulate(
         replay: False draws new dropout masks in the second pass, which makes the gradient wrong: to see how much.
 
     Returns:
-        The loss, without a graph. (The surrogate Σ⟨h, h̃⟩ has the right gradient, but its value means nothing.)
+        The loss, without a graph. (The surrogate Σ⟨h, h̃⟩ has its gradient, and another value.)
 
     Raises:
         ValueError: micro_batch is less than 1; encoders and inputs do not match; rows of one encoder's inputs

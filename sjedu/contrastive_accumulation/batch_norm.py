@@ -60,7 +60,6 @@ def accumulate_batch_norm(
     Raises:
         ValueError: several processes are at work.
         RuntimeError: the encoder does not use its batch norms in the same order for every micro-batch.
-        What `accumulate` raises for its inputs, its embeddings and its loss.
 
     Source: ours; the article (closing section) leaves it to the reader.
     """

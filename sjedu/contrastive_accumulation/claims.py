@@ -566,11 +566,11 @@ def naive_training() -> Evidence:
 
 def detached_negatives(seeds: Sequence[int] = (0,), seconds: float = 6.0) -> Evidence:
     """Measure C12: one training a seed, which takes so many seconds."""
-    found = {seed: compare_estimators(seed=seed) for seed in seeds}
+    trainings = {seed: compare_estimators(seed=seed) for seed in seeds}
     ways: dict[str, dict[int, Spread]] = {
         way: {
-            step: Spread(tuple(run[step][way].cosine for run in found.values()), tuple(found))
-            for step in next(iter(found.values()))
+            step: Spread(tuple(run[step][way].cosine for run in trainings.values()), tuple(trainings))
+            for step in next(iter(trainings.values()))
         }
         for way in ("naive", "detached")
     }

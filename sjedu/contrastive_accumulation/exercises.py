@@ -24,15 +24,15 @@ EXERCISES = Exercises()
 CLOSE = 1e-10
 
 
-def _error(found: Any, wanted: Tensor, what: str = "your result") -> float:
+def _error(result: Any, exact: Tensor, what: str = "your result") -> float:
     """The relative error, after a check that there is something to compare."""
-    expect(isinstance(found, Tensor), f"{what} must be a torch.Tensor, not a {type(found).__name__}.")
+    expect(isinstance(result, Tensor), f"{what} must be a torch.Tensor, not a {type(result).__name__}.")
     expect(
-        found.shape == wanted.shape,
-        f"{what} has the shape {tuple(found.shape)}; expected {tuple(wanted.shape)}.",
+        result.shape == exact.shape,
+        f"{what} has the shape {tuple(result.shape)}; expected {tuple(exact.shape)}.",
     )
-    expect(torch.isfinite(found).all(), f"{what} holds NaN or infinite numbers.")
-    return float((found - wanted).norm() / wanted.norm())
+    expect(torch.isfinite(result).all(), f"{what} holds NaN or infinite numbers.")
+    return float((result - exact).norm() / exact.norm())
 
 
 def _similarities(batch: int = 6, seed: int = 0) -> Tensor:
@@ -52,11 +52,11 @@ def _embeddings(pairs: int = 6, dim: int = 5, seed: int = 0) -> tuple[Tensor, Te
 
 
 def _missing_even(answer: Answer) -> None:
-    found = answer(64, 16)
-    expect(found != 4 * 16**2, "those are the pairs that are compared; the others are asked for.")
+    result = answer(64, 16)
+    expect(result != 4 * 16**2, "those are the pairs that are compared; the others are asked for.")
     expect(
-        found == 3072,
-        f"64 samples in chunks of 16: of 64² entries, 4·16² lie inside a chunk; you have {found}.",
+        result == 3072,
+        f"64 samples in chunks of 16: of 64² entries, 4·16² lie inside a chunk; you have {result}.",
     )
     expect(answer(8, 8) == 0, "one chunk leaves nothing out.")
 
@@ -95,10 +95,12 @@ def _coef_by_autograd(s: Tensor, t: Tensor) -> Tensor:
 
 def _coef_rows(answer: Answer) -> None:
     s, t = _similarities(), torch.eye(6, dtype=torch.float64).roll(1, 0)
-    found = answer(s, t)
-    expect(isinstance(found, Tensor), "return a torch.Tensor.")
-    expect(found.shape == s.shape, f"s has the shape {tuple(s.shape)}; your result has {tuple(found.shape)}.")
-    off = float(found.sum(dim=1).abs().max())
+    result = answer(s, t)
+    expect(isinstance(result, Tensor), "return a torch.Tensor.")
+    expect(
+        result.shape == s.shape, f"s has the shape {tuple(s.shape)}; your result has {tuple(result.shape)}."
+    )
+    off = float(result.sum(dim=1).abs().max())
     expect(
         off < CLOSE,
         f"a row of c must sum to 0 (p and t both sum to 1), yours is off by {off:.2g}: is the softmax over"
@@ -125,9 +127,9 @@ def _coef_several(answer: Answer) -> None:
 def _coef_masked(answer: Answer) -> None:
     s, t = _similarities(seed=4), torch.eye(6, dtype=torch.float64).roll(1, 0)
     s.fill_diagonal_(-torch.inf)
-    found = answer(s, t)
-    expect(torch.isfinite(found).all(), "a similarity of −∞ (a masked pair) must give 0 and not NaN.")
-    expect(_error(found, _coef_by_autograd(s, t)) < CLOSE, "with a masked diagonal it is wrong.")
+    result = answer(s, t)
+    expect(torch.isfinite(result).all(), "a similarity of −∞ (a masked pair) must give 0 and not NaN.")
+    expect(_error(result, _coef_by_autograd(s, t)) < CLOSE, "with a masked diagonal it is wrong.")
 
 
 @EXERCISES.add("1", "The coefficients", minutes=8, difficulty="easy")
@@ -161,23 +163,23 @@ def _target_by_autograd(h: Tensor, t: Tensor, tau: float) -> Tensor:
 
 def _target_temperature(answer: Answer) -> None:
     h, t = _embeddings()
-    found, wanted = answer(h, t, 0.1), _target_by_autograd(h, t, 0.1)
-    error, bare = _error(found, wanted), _error(found / 0.1, wanted)
+    result, exact = answer(h, t, 0.1), _target_by_autograd(h, t, 0.1)
+    error, bare = _error(result, exact), _error(result / 0.1, exact)
     expect(
         bare > CLOSE,
         "the factor 1/τ of ∂s/∂h is missing. (The cosine with the right answer is 1: look at the size.)",
     )
     expect(
-        _error(2 * found, wanted) > CLOSE, "a factor 2 is missing: ⟨h_i, h_j⟩ stands in row i and in row j."
+        _error(2 * result, exact) > CLOSE, "a factor 2 is missing: ⟨h_i, h_j⟩ stands in row i and in row j."
     )
     unmasked = _unmasked(h, t, 0.1)
     expect(
-        _error(found, unmasked) > CLOSE or error < CLOSE,
+        _error(result, unmasked) > CLOSE or error < CLOSE,
         "the diagonal competes: set s_ii = −∞ before the softmax.",
     )
     halfway = 2 * (torch.softmax(_masked(h, 0.1), dim=1) - t) @ h / 0.1
     expect(
-        _error(found, halfway) > CLOSE,
+        _error(result, halfway) > CLOSE,
         "2(p − t) is not enough: p is not symmetric, so it is (c + cᵀ), with p̄ = (p_ij + p_ji)/2.",
     )
     expect(error < CLOSE, f"h̃ is not ∂L/∂h: relative error {error:.2g}.")
@@ -271,23 +273,23 @@ def _reference(model: nn.Module, parts: Sequence[Tensor]) -> tuple[Tensor, Tenso
 
 def _step_gradient(answer: Answer) -> None:
     model, x = _network(), _inputs()
-    _, wanted = _reference(model, [x])
+    _, exact = _reference(model, [x])
     for chunk in (12, 6, 3, 1, 17):
         answer(model, x, _mean_loss, chunk)
-        found = _flat(model)
+        result = _flat(model)
         model.zero_grad()
         expect(
-            found.norm() > 0, "no parameter has a gradient: the second pass needs a graph, and a backward()."
+            result.norm() > 0, "no parameter has a gradient: the second pass needs a graph, and a backward()."
         )
-        error = _error(found, wanted)
+        error = _error(result, exact)
         expect(error < CLOSE, f"with chunks of {chunk} the gradient is wrong: relative error {error:.2g}.")
 
 
 def _step_short_chunk(answer: Answer) -> None:
     model, x = _network(), _inputs()
-    _, wanted = _reference(model, [x])
+    _, exact = _reference(model, [x])
     answer(model, x, _mean_loss, 7)
-    error = _error(_flat(model), wanted)
+    error = _error(_flat(model), exact)
     expect(
         error < CLOSE,
         f"with chunks of 7 and 5 it is wrong (relative error {error:.2g}): sum over samples, do not take chunk"
@@ -297,23 +299,23 @@ def _step_short_chunk(answer: Answer) -> None:
 
 def _step_value(answer: Answer) -> None:
     model, x = _network(), _inputs()
-    wanted, _ = _reference(model, [x])
-    found = answer(model, x, _mean_loss, 4)
-    expect(isinstance(found, Tensor | float), "return the loss, one number.")
+    exact, _ = _reference(model, [x])
+    result = answer(model, x, _mean_loss, 4)
+    expect(isinstance(result, Tensor | float), "return the loss, one number.")
     expect(
-        abs(float(found) - float(wanted)) < 1e-9,
-        f"return the loss ({float(wanted):.3f}), not the surrogate: its value ({float(found):.3f}) means nothing.",
+        abs(float(result) - float(exact)) < 1e-9,
+        f"return the loss ({float(exact):.3f}), not the surrogate or another number ({float(result):.3f}).",
     )
 
 
 def _step_keeps(answer: Answer) -> None:
     model, x = _network(), _inputs()
-    _, wanted = _reference(model, [x])
+    _, exact = _reference(model, [x])
     for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)
     answer(model, x, _mean_loss, 4)
     expect(
-        _error(_flat(model) - 1, wanted) < 1e-9, "gradients that were there before must be kept and added to."
+        _error(_flat(model) - 1, exact) < 1e-9, "gradients that were there before must be kept and added to."
     )
     model.eval()
     answer(model, x, _mean_loss, 4)
@@ -358,14 +360,14 @@ def _dropout_reference(model: nn.Module, x: Tensor, chunk: int) -> tuple[Tensor,
 def _replay_gradient(answer: Answer) -> None:
     with torch.random.fork_rng(devices=[]):
         model, x = _network(0.4), _inputs()
-        value, wanted, _ = _dropout_reference(model, x, 4)
+        value, exact, _ = _dropout_reference(model, x, 4)
         torch.manual_seed(5)
-        found = answer(model, x, _mean_loss, 4)
+        result = answer(model, x, _mean_loss, 4)
         expect(
-            abs(float(found) - float(value)) < 1e-9,
+            abs(float(result) - float(value)) < 1e-9,
             "the first pass must draw its masks as a plain chunked pass does.",
         )
-        error = _error(_flat(model), wanted)
+        error = _error(_flat(model), exact)
         expect(
             error < CLOSE,
             f"relative error {error:.2g}: the second pass must draw the masks of the first, chunk by chunk.",
@@ -436,11 +438,11 @@ def replayed_step(model: nn.Module, x: Any, loss: Answer, chunk: int) -> Any:
 def _clip_outputs(answer: Answer, n: int, beta: float, block: int) -> list[float]:
     generator = torch.Generator().manual_seed(n)
     u, v = (F.normalize(x, dim=-1) for x in torch.randn(2, n, 4, dtype=torch.float64, generator=generator))
-    wanted = theory.two_towers(u.numpy(), v.numpy(), beta)
-    found = answer(u.clone(), v.clone(), beta, block)
-    expect(isinstance(found, tuple) and len(found) == 4, "return four things: loss, ∂L/∂u, ∂L/∂v, ∂L/∂β.")
-    tensors = [torch.as_tensor(each, dtype=torch.float64) for each in wanted]
-    for name, ours in zip(("the loss", "∂L/∂u", "∂L/∂v", "∂L/∂β"), found, strict=True):
+    exact = theory.two_towers(u.numpy(), v.numpy(), beta)
+    result = answer(u.clone(), v.clone(), beta, block)
+    expect(isinstance(result, tuple) and len(result) == 4, "return four things: loss, ∂L/∂u, ∂L/∂v, ∂L/∂β.")
+    tensors = [torch.as_tensor(each, dtype=torch.float64) for each in exact]
+    for name, ours in zip(("the loss", "∂L/∂u", "∂L/∂v", "∂L/∂β"), result, strict=True):
         expect(
             torch.isfinite(torch.as_tensor(ours)).all(),
             f"{name} is not finite for β = {beta:g}: subtract before exp.",
@@ -450,7 +452,7 @@ def _clip_outputs(answer: Answer, n: int, beta: float, block: int) -> list[float
         _error(torch.as_tensor(a, dtype=torch.float64), b, name)
         if float(b.norm()) > 1e-9
         else float(a.norm())
-        for a, b, name in zip(map(torch.as_tensor, found), tensors, names, strict=True)
+        for a, b, name in zip(map(torch.as_tensor, result), tensors, names, strict=True)
     ]
 
 
@@ -555,10 +557,10 @@ def _scale_right(answer: Answer) -> None:
 
 
 def _scale_detached(answer: Answer) -> None:
-    found = answer("detached", 4)
+    result = answer("detached", 4)
     expect(
-        isinstance(found, float) and math.isnan(found),
-        f'no factor repairs "detached": terms are missing, and the direction is wrong. Return NaN, not {found!r}.',
+        isinstance(result, float) and math.isnan(result),
+        f'no factor repairs "detached": terms are missing, and the direction is wrong. Return NaN, not {result!r}.',
     )
 
 

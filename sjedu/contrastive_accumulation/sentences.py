@@ -136,8 +136,8 @@ def pretrained_tokens(name: str) -> Callable[[Sequence[str]], Tensor]:
 
     def tokenize(texts: Sequence[str]) -> Tensor:
         options = {"padding": True, "truncation": True, "max_length": LONGEST, "return_tensors": "pt"}
-        found: Tensor = tokenizer(list(texts), **options)["input_ids"]
-        return found
+        tokens: Tensor = tokenizer(list(texts), **options)["input_ids"]
+        return tokens
 
     return tokenize
 

@@ -116,11 +116,11 @@ class ViewsTask:
         features = getattr(model, "features", model)
         train = embed(model, self.training.images.float() / 255, features)
         test = embed(model, self.held_out.images.float() / 255, features)
-        labels, wanted = self.training.labels, self.held_out.labels
+        labels, classes = self.training.labels, self.held_out.labels
         nearest = torch.cat([labels[(part @ train.T).argmax(dim=1)] for part in torch.split(test, _AT_ONCE)])
         return {
-            "probe": _share(linear_probe(train, labels, test) == wanted),
-            "nearest neighbour": _share(nearest == wanted),
+            "probe": _share(linear_probe(train, labels, test) == classes),
+            "nearest neighbour": _share(nearest == classes),
         }
 
 
@@ -180,9 +180,9 @@ def embed(
     """Return the embeddings of many inputs in evaluation mode, in float32."""
     was_training = model.training
     model.eval()
-    found = torch.cat([(function or model)(part).float() for part in torch.split(inputs, _AT_ONCE)])
+    embeddings = torch.cat([(function or model)(part).float() for part in torch.split(inputs, _AT_ONCE)])
     model.train(was_training)
-    return found
+    return embeddings
 
 
 def linear_probe(

@@ -54,9 +54,6 @@ def coefficients(s: ArrayLike, t: ArrayLike) -> Square:
     """Return ``c_ij = ∂L/∂s_ij = p_ij Σ_k t_ik - t_ij``: the article's ``p - t`` where rows of t sum to 1.
 
     So the gradient of L is that of ``Σ_ij c_ij s_ij`` with c held fixed, which is linear in s (equation 2).
-
-    Raises:
-        What `loss` raises.
     """
     s, t = _problem(s, t)
     return np.asarray(softmax(s) * t.sum(axis=1, keepdims=True) - t)
@@ -67,9 +64,6 @@ def target_vectors(h: ArrayLike, t: ArrayLike, temperature: float = 1.0) -> Floa
 
     The gradient of L by the parameters of the encoder is then that of ``Σ_i ⟨h_i, h̃_i⟩`` with h̃ held fixed:
     a sum of terms each of which needs one sample only. t need not be symmetric.
-
-    Raises:
-        ValueError: what `loss` raises; or the temperature is not a positive number.
     """
     c = coefficients(similarities(h, temperature), t)
     return np.asarray((c + c.T) @ np.asarray(h, dtype=np.float64) / temperature)
@@ -80,9 +74,6 @@ def surrogate(h: ArrayLike, t: ArrayLike, temperature: float = 1.0) -> float:
 
     With β = 1/τ, for s is of degree 2 in h and of degree 1 in β (Euler's identity). So it is negative where a lower
     temperature would lower the loss.
-
-    Raises:
-        What `target_vectors` raises.
     """
     return float(np.sum(np.asarray(h, dtype=np.float64) * target_vectors(h, t, temperature)))
 

@@ -133,7 +133,7 @@ _MARKERS: tuple[dict[str, Any], ...] = ({"marker": "o"}, {"marker": "s", "mfc": 
 def _circle(ax: Axes, title: str, color: str) -> Panel:
     turn = np.linspace(0, 2 * np.pi, 120)
     ax.plot(np.cos(turn), np.sin(turn), color=COLORS.faint, lw=1.5)
-    ax.set(title=title, xlim=(-1.45, 1.45), ylim=(-1.45, 1.45), aspect="equal")
+    ax.set(title=title, xlim=(-1.25, 1.25), ylim=(-1.25, 1.25), aspect="equal")
     ax.set_axis_off()
     chords = ax.plot([], [], color=COLORS.grey, lw=1, ls=":")[0]
     queries, keys = (ax.plot([], [], ls="", color=COLORS.ink, ms=5, **look)[0] for look in _MARKERS)
