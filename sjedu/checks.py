@@ -45,6 +45,17 @@ def check_not_negative(name: str, value: object) -> None:
         raise ValueError(f"{name}: got {value}; expected a number that is not negative")
 
 
+def check_share(name: str, value: object) -> None:
+    """Demand a part of a whole, or a probability.
+
+    Raises:
+        TypeError: if it is not a number (booleans are refused).
+        ValueError: if it is not in 0 .. 1. Both name the argument.
+    """
+    if not 0 <= _number(name, value, "a number from 0 to 1") <= 1:
+        raise ValueError(f"{name}: got {value}; expected a number from 0 to 1")
+
+
 def check_count(name: str, value: object, least: int = 1) -> None:
     """Demand a whole number that is not too small.
 

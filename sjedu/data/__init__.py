@@ -1,6 +1,5 @@
 """Data by name: embedded sets that need nothing, and real ones from a folder of yours or from the net."""
 
-from sjedu.data.files import DamagedData, DataNotFound
-from sjedu.data.images import IMAGE_SETS, Images, load_images
+import lazy_loader
 
-__all__ = ["IMAGE_SETS", "DamagedData", "DataNotFound", "Images", "load_images"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -57,11 +57,7 @@ class Found:
 
 
 def local_folder(folder: str | Path | None = None) -> Path | None:
-    """Return the folder given, or else the one named by SJEDU_DATA, or else None.
-
-    Raises:
-        DataNotFound: if it does not exist.
-    """
+    """Return the folder given, or else the one named by SJEDU_DATA, or else None."""
     named = folder if folder is not None else os.environ.get(FOLDER_VARIABLE) or None
     if named is None:
         return None

@@ -26,7 +26,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -34,6 +34,7 @@ from jaxtyping import Int64, UInt8
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from sjedu.checks import check_choice
 from sjedu.data.files import (
     FOLDER_VARIABLE,
     DamagedData,
@@ -90,16 +91,9 @@ def load_images(name: ImageSet, split: Split, *, folder: str | Path | None = Non
         name: "digits", "mnist", "fashion_mnist", "cifar10", "cifar100" or "celeba" (faces without labels, 64x64).
         split: "train" or "test".
         folder: of data sets; by default the one that the environment variable SJEDU_DATA names.
-
-    Raises:
-        ValueError: if there is no such data set or split.
-        DataNotFound: if the files are neither in the folder nor to be had from the net; says how to get them.
-        DamagedData: if a file is not what it should be; says which.
     """
-    if name not in IMAGE_SETS:
-        raise ValueError(f"name must be one of {', '.join(IMAGE_SETS)}, got {name!r}")
-    if split not in ("train", "test"):
-        raise ValueError(f"split must be 'train' or 'test', got {split!r}")
+    check_choice("name", name, get_args(ImageSet))
+    check_choice("split", split, get_args(Split))
     # Embedded pictures need no folder, not even a SJEDU_DATA that exists.
     return IMAGE_SETS[name](split, None if name == "digits" else local_folder(folder))
 
@@ -171,6 +165,7 @@ _MNIST = _IdxSet(
     tuple("0123456789"),
     "MNIST (LeCun, Cortes and Burges, CC BY-SA 3.0)",
 )
+_FASHION = "T-shirt/top, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankle boot"
 _FASHION_MNIST = _IdxSet(
     "fashion_mnist",
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
@@ -178,18 +173,7 @@ _FASHION_MNIST = _IdxSet(
         "train": ("8d4fb7e6c68d591d4c3dfef9ec88bf0d", "25c81989df183df01b3e8a0aad5dffbe"),
         "test": ("bef4ecab320f06d8554ea6380940ec79", "bb300cfdad3c16e7a12a480ee83cd310"),
     },
-    (
-        "T-shirt/top",
-        "trouser",
-        "pullover",
-        "dress",
-        "coat",
-        "sandal",
-        "shirt",
-        "sneaker",
-        "bag",
-        "ankle boot",
-    ),
+    tuple(_FASHION.split(", ")),
     "Fashion-MNIST (Xiao, Rasul and Vollgraf, arXiv 1708.07747, MIT)",
 )
 
@@ -221,18 +205,7 @@ def read_idx(path: Path, axes: int) -> np.ndarray:
 _CIFAR10 = Remote(
     "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530"
 )
-_CIFAR10_CLASSES = (
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-)
+_CIFAR10_CLASSES = "airplane automobile bird cat deer dog frog horse ship truck"
 
 
 def _cifar10(split: str, folder: Path | None) -> Images:
@@ -249,7 +222,7 @@ def _cifar10(split: str, folder: Path | None) -> Images:
     return Images(
         torch.from_numpy(pixels),
         torch.from_numpy(labels),
-        _CIFAR10_CLASSES,
+        tuple(_CIFAR10_CLASSES.split()),
         f"CIFAR-10 (Krizhevsky 2009): {len(pixels)} {split} pictures, {bytes_are}",
     )
 
@@ -257,51 +230,15 @@ def _cifar10(split: str, folder: Path | None) -> Images:
 _CIFAR100 = Remote(
     "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz", "03b5dce01913d631647c71ecec9e9cb8"
 )
-_CIFAR100_CLASSES = (
-    *("apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle"),
-    *("bowl", "boy", "bridge", "bus", "butterfly", "camel", "can", "castle", "caterpillar", "cattle"),
-    *("chair", "chimpanzee", "clock", "cloud", "cockroach", "couch", "crab", "crocodile", "cup", "dinosaur"),
-    *("dolphin", "elephant", "flatfish", "forest", "fox", "girl", "hamster", "house", "kangaroo", "keyboard"),
-    *(
-        "lamp",
-        "lawn_mower",
-        "leopard",
-        "lion",
-        "lizard",
-        "lobster",
-        "man",
-        "maple_tree",
-        "motorcycle",
-        "mountain",
-    ),
-    *(
-        "mouse",
-        "mushroom",
-        "oak_tree",
-        "orange",
-        "orchid",
-        "otter",
-        "palm_tree",
-        "pear",
-        "pickup_truck",
-        "pine_tree",
-    ),
-    *("plain", "plate", "poppy", "porcupine", "possum", "rabbit", "raccoon", "ray", "road", "rocket"),
-    *("rose", "sea", "seal", "shark", "shrew", "skunk", "skyscraper", "snail", "snake", "spider"),
-    *(
-        "squirrel",
-        "streetcar",
-        "sunflower",
-        "sweet_pepper",
-        "table",
-        "tank",
-        "telephone",
-        "television",
-        "tiger",
-        "tractor",
-    ),
-    *("train", "trout", "tulip", "turtle", "wardrobe", "whale", "willow_tree", "wolf", "woman", "worm"),
-)
+_CIFAR100_CLASSES = """
+apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can
+castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin
+elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster
+man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck
+pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk
+skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger
+tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm
+"""
 
 
 def _cifar100(split: str, folder: Path | None) -> Images:
@@ -310,7 +247,7 @@ def _cifar100(split: str, folder: Path | None) -> Images:
     return Images(
         torch.from_numpy(pixels),
         torch.from_numpy(labels),
-        _CIFAR100_CLASSES,
+        tuple(_CIFAR100_CLASSES.split()),
         f"CIFAR-100 (Krizhevsky 2009): {len(pixels)} {split} pictures, {_authenticity([file])}",
     )
 
@@ -319,9 +256,6 @@ def read_cifar(path: Path, split: str, classes: int = 10) -> tuple[np.ndarray, n
     """Read pictures and labels from the binary version's archive: records of labels and 3·32·32 pixels.
 
     CIFAR-10 has one byte for the label, CIFAR-100 two, of which the second is the class.
-
-    Raises:
-        DamagedData: if the archive or a file in it is damaged.
     """
     if classes == 100:
         names = [f"cifar-100-binary/{split}.bin"]
@@ -346,11 +280,7 @@ def read_cifar(path: Path, split: str, classes: int = 10) -> tuple[np.ndarray, n
 
 
 def read_jpegs(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read pictures and labels from an .npz: ``jpeg``, files end to end; ``offset``, their bounds; ``y``.
-
-    Raises:
-        DamagedData: if the file or a picture in it is damaged.
-    """
+    """Read pictures and labels from an .npz: ``jpeg``, files end to end; ``offset``, their bounds; ``y``."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             joined, bounds, labels = arrays["jpeg"].tobytes(), arrays["offset"], arrays["y"].astype(np.int64)
@@ -411,9 +341,6 @@ def read_faces(archive: Path, partition: Path, split: str) -> np.ndarray:
         archive: img_align_celeba.zip.
         partition: list_eval_partition.txt: lines of a file's name and 0 (train), 1 (validation) or 2 (test).
         split: "train" or "test".
-
-    Raises:
-        DamagedData: if a line is not of that form, no picture is of that split, or a picture cannot be read.
     """
     wanted = {"train": "0", "test": "2"}[split]
     rows = [line.split() for line in partition.read_text(encoding="utf-8").splitlines() if line.strip()]

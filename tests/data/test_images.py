@@ -281,10 +281,12 @@ def test_downloads_are_checked_against_the_published_digest(monkeypatch, tmp_pat
 def test_unknown_names_list_the_known():
     load = inspect.unwrap(load_images)  # beartype, which checks the types in the tests, would speak first
     with pytest.raises(
-        ValueError, match="digits, mnist, fashion_mnist, cifar10, cifar100, celeba, got 'imagenet'"
+        ValueError,
+        match="name: got 'imagenet'; expected one of 'digits', 'mnist', 'fashion_mnist', 'cifar10', "
+        "'cifar100', 'celeba'",
     ):
         load("imagenet", "train")
-    with pytest.raises(ValueError, match="'train' or 'test', got 'dev'"):
+    with pytest.raises(ValueError, match="got 'dev'; expected one of 'train', 'test'"):
         load("digits", "dev")
 
 

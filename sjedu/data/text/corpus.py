@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from sjedu.checks import check_choice
 from sjedu.data.text.questions import Question, all_questions, question_words, sample_question, write_question
 from sjedu.data.text.reviews import (
     HELD_OUT_DOMAIN,
@@ -50,12 +51,8 @@ def embedded_corpus(
             shuffled, and everything else stays as it is: the control of every claim about clozes.
         verdict_rate: how many of the reviews outside of `HELD_OUT_DOMAIN` have a verdict.
         kind: "review", "question" or "statement"; by default all, mixed by `SHARES`.
-
-    Raises:
-        ValueError: if there is no such kind, or a rate is not in 0 .. 1.
     """
-    if kind is not None and kind not in SHARES:
-        raise ValueError(f"kind must be one of {', '.join(SHARES)}, got {kind!r}")
+    check_choice("kind", kind, (*SHARES, None))
     rng = random.Random(seed)
     while True:
         match kind or rng.choices(list(SHARES), list(SHARES.values()))[0]:

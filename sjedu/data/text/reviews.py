@@ -21,6 +21,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from sjedu.checks import check_choice, check_share
+from sjedu.data.text.meanings import meanings
+
 #: Of each domain: how a review may begin, and what is judged: names of the aspect, its good and its bad words.
 _DOMAINS: dict[str, tuple[tuple[str, ...], dict[str, tuple[tuple[str, ...], ...]]]] = {
     "restaurant": (
@@ -147,13 +150,10 @@ class Review:
     verdict: bool | None = None
 
     def __post_init__(self) -> None:
-        if self.domain not in _DOMAINS:
-            raise ValueError(f"domain must be one of {', '.join(DOMAINS)}, got {self.domain!r}")
+        check_choice("domain", self.domain, DOMAINS)
         for opinion, following in itertools.pairwise((*self.opinions, None)):
             assert opinion is not None
-            if opinion.aspect not in aspects(self.domain):
-                known = ", ".join(aspects(self.domain))
-                raise ValueError(f"aspect of {self.domain} must be one of {known}, got {opinion.aspect!r}")
+            check_choice(f"aspect of {self.domain}", opinion.aspect, aspects(self.domain))
             if opinion.conceded and (
                 following is None or following.conceded or following.positive == opinion.positive
             ):
@@ -195,22 +195,13 @@ def sample_review(
         verdict_rate: probability of a verdict; 0 for bare lists of opinions.
         verdict_agreement: probability that a verdict is the label's. At 0.5 it says nothing: the control.
         contrast_rate: probability that one opinion is preceded by a concession.
-
-    Raises:
-        ValueError: if the domain is unknown or a probability is not in 0 .. 1.
     """
-    rates = {
-        "agreement": agreement,
-        "verdict_rate": verdict_rate,
-        "verdict_agreement": verdict_agreement,
-        "contrast_rate": contrast_rate,
-    }
-    for name, rate in rates.items():
-        if not 0 <= rate <= 1:
-            raise ValueError(f"{name} must be between 0 and 1, got {rate}")
-    if domain is not None and domain not in _DOMAINS:
-        raise ValueError(f"domain must be one of {', '.join(DOMAINS)}, got {domain!r}")
+    check_share("agreement", agreement)
+    check_share("verdict_rate", verdict_rate)
+    check_share("verdict_agreement", verdict_agreement)
+    check_share("contrast_rate", contrast_rate)
     domain = rng.choice(DOMAINS) if domain is None else domain
+    check_choice("domain", domain, DOMAINS)
     label = rng.random() < 0.5 if label is None else label
     names = rng.sample(aspects(domain), rng.choice((3, 4, 5)))
     values = [label == (rng.random() < agreement) for _ in names]
@@ -236,9 +227,6 @@ def write_review(
         rng: chooses the words.
         verdicts: the verdict words to choose from; of `VERDICTS` or `HELD_OUT_VERDICTS`.
         opening: probability of an opening.
-
-    Raises:
-        ValueError: if a verdict word is unknown.
     """
     clauses = [_write_opinion(review.domain, opinion, rng) for opinion in review.opinions]
     for place, opinion in enumerate(review.opinions):
@@ -256,14 +244,9 @@ def write_review(
 
 
 def write_verdict(pleased: bool, rng: random.Random, verdicts: Sequence[str] = VERDICTS) -> str:
-    """Put a verdict into words: a lead, a word of degree or a negation, a verdict word.
-
-    Raises:
-        ValueError: if a verdict word is unknown.
-    """
+    """Put a verdict into words: a lead, a word of degree or a negation, a verdict word."""
     word = rng.choice(verdicts)
-    if word not in VERDICTS + HELD_OUT_VERDICTS:
-        raise ValueError(f"verdicts must be among {', '.join(VERDICTS + HELD_OUT_VERDICTS)}, got {word!r}")
+    check_choice("verdicts", word, VERDICTS + HELD_OUT_VERDICTS)
     usual, other = _AFFIRMING if pleased else _DENYING
     return rng.choice(_LEADS) + (usual if rng.random() < 0.9 else other) + word
 
@@ -284,13 +267,9 @@ def parse_review(text: str) -> Review:
         elif clause in tables.verdicts:
             verdict = tables.verdicts[clause]
         else:
-            bare, connector = clause, ""
-            for connector in (*_CONCEDING, *_CONTRADICTING, *_ADDING):
-                if clause.startswith(connector):
-                    bare = clause.removeprefix(connector)
-                    break
-            else:
-                connector = ""
+            connectors = (*_CONCEDING, *_CONTRADICTING, *_ADDING)
+            connector = next((each for each in connectors if clause.startswith(each)), "")
+            bare = clause.removeprefix(connector)
             if bare not in tables.opinions:
                 raise ValueError(f"text: {clause!r} is no clause of this grammar, in {text!r}")
             domain, aspect, positive = tables.opinions[bare]
@@ -320,14 +299,13 @@ class _Tables:
 def _tables() -> _Tables:
     """Every clause that the grammar can write, with its meaning."""
     openings = {text: domain for domain, (texts, _) in _DOMAINS.items() for text in texts}
-    opinions: dict[str, tuple[str, str, bool]] = {}
-    for domain in DOMAINS:
-        for aspect in aspects(domain):
-            for positive in (True, False):
-                for text in _opinions(domain, aspect, positive):
-                    meaning = (domain, aspect, positive)
-                    if opinions.setdefault(text, meaning) != meaning:
-                        raise AssertionError(f"{text} means both {opinions[text]} and {meaning}")
+    opinions = meanings(
+        (text, (domain, aspect, positive))
+        for domain in DOMAINS
+        for aspect in aspects(domain)
+        for positive in (True, False)
+        for text in _opinions(domain, aspect, positive)
+    )
     verdicts = {
         lead + degree + word: degree in _AFFIRMING
         for lead in _LEADS

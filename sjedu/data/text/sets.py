@@ -15,13 +15,16 @@ separated, no quoting. Some sets also stand on the Hugging Face hub and come fro
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
+import itertools
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
+from sjedu.checks import check_choice
 from sjedu.data.files import (
     FOLDER_VARIABLE,
     DamagedData,
@@ -33,7 +36,6 @@ from sjedu.data.files import (
 
 TextSplit: TypeAlias = Literal["train", "valid", "test", "unlabeled"]
 
-_SPLITS = ("train", "valid", "test", "unlabeled")
 _NLI = ("entailment", "neutral", "contradiction")
 _BINARY = ("0", "1")
 
@@ -62,22 +64,17 @@ class Texts:
         return len(self.first)
 
     def fold(self, number: int) -> Texts:
-        """Return the examples of one official draw.
-
-        Raises:
-            ValueError: if there is no such fold.
-        """
-        if self.folds is None or number not in self.folds:
-            known = sorted(set(self.folds or ()))
-            raise ValueError(f"number must be a fold of this set, one of {known}, got {number}")
-        kept = [i for i, fold in enumerate(self.folds) if fold == number]
-        return Texts(
-            tuple(self.first[i] for i in kept),
-            None if self.second is None else tuple(self.second[i] for i in kept),
-            None if self.labels is None else tuple(self.labels[i] for i in kept),
-            self.classes,
-            tuple(number for _ in kept),
-            f"{self.source}, fold {number}",
+        """Return the examples of one official draw."""
+        folds = self.folds or ()
+        check_choice("number", number, sorted(set(folds)))
+        chosen = [each == number for each in folds]
+        return dataclasses.replace(
+            self,
+            first=tuple(itertools.compress(self.first, chosen)),
+            second=self.second and tuple(itertools.compress(self.second, chosen)),
+            labels=self.labels and tuple(itertools.compress(self.labels, chosen)),
+            folds=tuple(itertools.compress(folds, chosen)),
+            source=f"{self.source}, fold {number}",
         )
 
 
@@ -226,25 +223,20 @@ def load_texts(name: str, split: TextSplit = "train", *, folder: str | Path | No
         folder: of data sets; by default the one that the environment variable SJEDU_DATA names.
 
     Raises:
-        ValueError: if there is no such set or split.
         DataNotFound: if it is neither in the folder nor to be had from the hub; says what was looked for,
             where, and how to get it.
         DamagedData: if a file is not what it should be; says which and where.
     """
-    if name not in TEXT_SETS:
-        raise ValueError(f"name must be one of {', '.join(TEXT_SETS)}, got {name!r}")
-    if split not in _SPLITS or (name == "tatoeba" and split != "train"):
-        known = "'train'" if name == "tatoeba" else ", ".join(map(repr, _SPLITS))
-        raise ValueError(f"split of {name} must be one of {known}, got {split!r}")
+    check_choice("name", name, tuple(TEXT_SETS))
+    check_choice(f"split of {name}", split, ("train",) if name == "tatoeba" else get_args(TextSplit))
     wanted, root = TEXT_SETS[name], local_folder(folder)
-    patterns = [f"{wanted.folder}/{stem}.tsv{gz}" for stem in _stems(wanted, split) for gz in (".gz", "")]
+    stems = (split, *(wanted.files if split == "train" else ()))
+    patterns = [f"{wanted.folder}/{stem}.tsv{gz}" for stem in stems for gz in (".gz", "")]
     path = find(root, patterns)
     if path is None or root is None:
         return _from_hub(name, wanted, split, root, patterns)
     check_stated_digest(root, path)
-    columns = read_tsv(path)
-    where = f"from {path.relative_to(root).as_posix()}"
-    return _texts(wanted, split, path, columns, where)
+    return _texts(wanted, split, path, read_tsv(path), f"from {path.relative_to(root).as_posix()}")
 
 
 def read_tsv(path: Path) -> dict[str, tuple[str, ...]]:
@@ -267,10 +259,6 @@ def read_tsv(path: Path) -> dict[str, tuple[str, ...]]:
     if len(rows) < 2:
         raise DamagedData(path, "a table without rows")
     return dict(zip(names, zip(*rows[1:], strict=True), strict=True))
-
-
-def _stems(wanted: TextSet, split: str) -> tuple[str, ...]:
-    return (split, *(name for name in wanted.files if split == "train"))
 
 
 def _texts(wanted: TextSet, split: str, path: Path, columns: dict[str, tuple[str, ...]], where: str) -> Texts:

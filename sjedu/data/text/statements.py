@@ -16,11 +16,15 @@ is a toy: nothing else of what negation does in Chinese is here.
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
+
+from sjedu.checks import check_choice
+from sjedu.data.text.meanings import meanings
 
 Frame: TypeAlias = Literal["like", "want", "good", "request", "thing"]
 Relation: TypeAlias = Literal["entailment", "neutral", "contradiction"]
@@ -67,7 +71,7 @@ _FORMS: dict[tuple[str, bool], tuple[str, ...]] = {
 }  # fmt: skip
 
 _OPENINGS = ("", "其实", "说实话，", "听说")
-_FRAMES: tuple[Frame, ...] = ("like", "want", "good", "request", "thing")
+_FRAMES: tuple[Frame, ...] = get_args(Frame)
 _WITHOUT_SUBJECT = ("good", "request", "thing")
 
 
@@ -93,11 +97,8 @@ class Statement:
     colour: str | None = None
 
     def __post_init__(self) -> None:
-        if self.frame not in _FRAMES:
-            raise ValueError(f"frame must be one of {', '.join(_FRAMES)}, got {self.frame!r}")
-        if self.entity not in statement_entities(self.frame):
-            known = ", ".join(statement_entities(self.frame))
-            raise ValueError(f"entity of {self.frame} must be one of {known}, got {self.entity!r}")
+        check_choice("frame", self.frame, _FRAMES)
+        check_choice(f"entity of {self.frame}", self.entity, statement_entities(self.frame))
         if self.colour is not None and (self.colour not in COLOURS or self.entity not in THINGS):
             raise ValueError(
                 f"colour of {self.entity}: only things have one of {COLOURS}, got {self.colour!r}"
@@ -106,9 +107,7 @@ class Statement:
             raise ValueError(f"value of a {self.frame} is always True, got {self.value}")
         if self.frame == "thing" and self.colour is None:
             raise ValueError("colour: a thing is named with its colour, got None")
-        wanted = (None,) if self.frame in _WITHOUT_SUBJECT else (*SUBJECTS, SOMEBODY)
-        if self.subject not in wanted:
-            raise ValueError(f"subject of {self.frame} must be one of {wanted}, got {self.subject!r}")
+        check_choice(f"subject of {self.frame}", self.subject, _subjects(self.frame))
 
 
 def statement_entities(frame: Frame) -> tuple[str, ...]:
@@ -120,6 +119,10 @@ def statement_entities(frame: Frame) -> tuple[str, ...]:
         "request": tuple(THINGS),
         "thing": tuple(THINGS),
     }[frame]
+
+
+def _subjects(frame: Frame) -> Sequence[str | None]:
+    return (None,) if frame in _WITHOUT_SUBJECT else (*SUBJECTS, SOMEBODY)
 
 
 def statement_level(statement: Statement) -> StatementLevel:
@@ -141,15 +144,9 @@ def statement_level(statement: Statement) -> StatementLevel:
 def sample_statement(
     rng: random.Random, *, frame: Frame | None = None, level: StatementLevel = "train"
 ) -> Statement:
-    """Draw a meaning of one level.
-
-    Raises:
-        ValueError: if there is no such frame or level.
-    """
-    if frame is not None and frame not in _FRAMES:
-        raise ValueError(f"frame must be one of {', '.join(_FRAMES)}, got {frame!r}")
-    if level not in ("train", "combination", "entity"):
-        raise ValueError(f"level must be 'train', 'combination' or 'entity', got {level!r}")
+    """Draw a meaning of one level, of one frame or of any."""
+    check_choice("frame", frame, (*_FRAMES, None))
+    check_choice("level", level, get_args(StatementLevel))
     chosen = frame or rng.choices(_FRAMES, (4, 3, 3, 2, 1))[0]
     while True:
         drawn = _draw(chosen, rng)
@@ -197,11 +194,7 @@ def parse_statement(text: str) -> Statement:
 
 
 def opposite(statement: Statement) -> Statement:
-    """Return the same statement with the other value.
-
-    Raises:
-        ValueError: for a request or a thing, which have none.
-    """
+    """Return the same statement with the other value, which requests and things do not have."""
     return replace(statement, value=not statement.value)
 
 
@@ -254,23 +247,15 @@ def _nouns(statement: Statement) -> tuple[str, ...]:
 @cache
 def _table() -> dict[str, Statement]:
     """Every statement that the grammar can make, but for openings, with its meaning."""
-    table: dict[str, Statement] = {}
-    for statement in _all():
-        for text in wordings(statement):
-            if table.setdefault(text, statement) != statement:
-                raise AssertionError(f"{text} means both {table[text]} and {statement}")
-    return table
+    return meanings((text, statement) for statement in _all() for text in wordings(statement))
 
 
 def _all() -> Iterator[Statement]:
     for frame in _FRAMES:
-        subjects = (None,) if frame in _WITHOUT_SUBJECT else (*SUBJECTS, SOMEBODY)
         values = (True,) if frame in ("request", "thing") else (True, False)
         for entity in statement_entities(frame):
             colours: tuple[str | None, ...] = COLOURS if entity in THINGS else ()
             if frame != "thing":
                 colours = (None, *colours)
-            for subject in subjects:
-                for colour in colours:
-                    for value in values:
-                        yield Statement(frame, entity, value, subject, colour)
+            for subject, colour, value in itertools.product(_subjects(frame), colours, values):
+                yield Statement(frame, entity, value, subject, colour)

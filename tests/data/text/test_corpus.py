@@ -62,7 +62,9 @@ def test_the_control_shuffles_verdicts_and_nothing_else():
 def test_kinds_can_be_asked_for():
     for kind, meaning in (("review", Review), ("question", Question), ("statement", Statement)):
         assert all(isinstance(each.meaning, meaning) for each in some(20, kind=kind))
-    with pytest.raises(ValueError, match="kind must be one of review, question, statement, got 'poem'"):
+    with pytest.raises(
+        ValueError, match="kind: got 'poem'; expected one of 'review', 'question', 'statement'"
+    ):
         next(inspect.unwrap(embedded_corpus)(0, kind="poem"))
 
 

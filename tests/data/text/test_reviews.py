@@ -98,10 +98,10 @@ def test_equal_seeds_give_equal_reviews():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Review("car", ()), "domain must be one of restaurant, .* got 'car'"),
+        (lambda: Review("car", ()), "domain: got 'car'; expected one of 'restaurant', "),
         (
             lambda: Review("book", (Opinion("taste", True),)),
-            "aspect of book must be one of story, .* got 'taste'",
+            "aspect of book: got 'taste'; expected one of 'story', ",
         ),
         (lambda: Review("book", ()), "as many are positive as negative"),
         (
@@ -114,10 +114,13 @@ def test_equal_seeds_give_equal_reviews():
         ),
         (
             lambda: sample_review(random.Random(0), agreement=1.5),
-            "agreement must be between 0 and 1, got 1.5",
+            "agreement: got 1.5; expected a number from 0 to 1",
         ),
-        (lambda: sample_review(random.Random(0), domain="car"), "domain must be one of"),
-        (lambda: write_verdict(True, random.Random(0), ["好"]), "verdicts must be among 满意, .* got '好'"),
+        (lambda: sample_review(random.Random(0), domain="car"), "domain: got 'car'; expected one of"),
+        (
+            lambda: write_verdict(True, random.Random(0), ["好"]),
+            "verdicts: got '好'; expected one of '满意', ",
+        ),
         (lambda: parse_review("今天天气不错。"), "'今天天气不错' is no clause of this grammar"),
         (
             lambda: parse_review("味道很好吃，屏幕很清晰。"),
