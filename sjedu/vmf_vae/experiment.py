@@ -2,13 +2,13 @@
 
 `PRESETS` holds the numbers, `train` the whole loop::
 
-    cpu         digits, pixels independent given the code (C6, C7, C8)
-    collapse    digits, an autoregressive decoder that could do without the code (C4, C5, C10, C11)
+    cpu         digits, pixels independent given the code (C7, C13)
+    collapse    digits, an autoregressive decoder that could do without the code (C4, C5a, C10)
     quick       the same in seconds
     circle      a circle hidden in 100 dimensions (C9)
-    article     MNIST at the article's settings
-    mnist       Davidson et al.'s settings on MNIST, but 5 epochs only; with --sampler "public code" also the
-                samples that their public code draws
+    article     MNIST at the article's settings (C6)
+    mnist       Davidson et al.'s settings on MNIST, but 5 epochs only (C8); with --sampler "public code" also the
+                samples that their public code draws (C12)
     gpu         Davidson et al.'s settings in full
 
 `variants` lists the configs of a study, which the lesson compares; `sjedu.training.sweep` trains them.
