@@ -24,9 +24,9 @@ def sentence_vectors(
 ) -> Float[Tensor, "batch hidden"]:
     """Return a vector for each text.
 
-    - "pooler" (P1): the first token, through the pooler's dense layer and tanh.
+    - "pooler" (P2): the first token, through the pooler's dense layer and tanh.
     - "linear": the same without tanh, as RoFormer-Sim was trained.
-    - "cls" (P2): the first token of the last layer.
+    - "cls" (P1): the first token of the last layer.
     - "mean" (P3): the mean over the last layer's tokens.
     - "first_last" (P4): the mean of the first block's and the last block's means.
 

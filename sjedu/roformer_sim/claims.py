@@ -326,13 +326,14 @@ NOISE = ("writing is better", "retrieval is worse")
 
 def noise() -> Evidence:
     """Measure C3."""
-    found, kept = (
+    retrieval, writing = (
         [over_seeds(study, metric) for study in ("cpu", "no_noise")]
         for metric in (questions_found, meaning_kept)
     )
-    differences = dict(zip(NOISE, (paired(*kept), paired(*reversed(found))), strict=True))
+    differences = dict(zip(NOISE, (paired(*writing), paired(*reversed(retrieval))), strict=True))
     figures = (
-        f"meaning kept, with noise {kept[0]}, without {kept[1]}; questions found {found[0]} and {found[1]}"
+        f"meaning kept, with noise {writing[0]}, without {writing[1]}; questions found {retrieval[0]} and"
+        f" {retrieval[1]}"
     )
     return Evidence(
         text=f"{figures}; {told(differences)}",
@@ -356,16 +357,16 @@ EASY = ("retrieval is worse", "negatives of another kind are easier", "and teach
 def easy_negatives() -> Evidence:
     """Measure C4: questions alone, as many as in the mixture; the mixture in batches of one kind; and as it is."""
     studies = ("simbert_half", "within", "cpu")
-    found = {study: over_seeds(study, questions_found) for study in studies}
+    retrieval = {study: over_seeds(study, questions_found) for study in studies}
     losses = {study: over_seeds(study, in_batch_loss) for study in studies}
     differences = {
-        EASY[0]: paired(found["simbert_half"], found["cpu"]),
+        EASY[0]: paired(retrieval["simbert_half"], retrieval["cpu"]),
         EASY[1]: paired(losses["within"], losses["cpu"]),
-        EASY[2]: paired(found["within"], found["cpu"]),
+        EASY[2]: paired(retrieval["within"], retrieval["cpu"]),
     }
     more = over_seeds("simbert", questions_found)
     figures = ", ".join(
-        f"{what} {found[study]} (in-batch loss {losses[study]})"
+        f"{what} {retrieval[study]} (in-batch loss {losses[study]})"
         for what, study in zip(
             ("as many questions alone", "in batches of one kind", "mixed"), studies, strict=True
         )
@@ -387,26 +388,27 @@ DISTILLED = ("retrieval is restored", "generation is kept")
 
 def distillation() -> Evidence:
     """Measure C5 against the same model that goes on for as long without a teacher, and against its start."""
-    found = {
+    retrieval = {
         s: over_seeds(s, questions_found) for s in ("cpu", "simbert", "distil", "continued", "distil_large")
     }
-    kept = {s: over_seeds(s, meaning_kept) for s in ("cpu", "distil")}
+    writing = {s: over_seeds(s, meaning_kept) for s in ("cpu", "distil")}
     differences = dict(
         zip(
             DISTILLED,
             (
-                paired(found["distil"], found["continued"]),
-                no_worse(kept["distil"], kept["cpu"], MARGIN, test=paired),
+                paired(retrieval["distil"], retrieval["continued"]),
+                no_worse(writing["distil"], writing["cpu"], MARGIN, test=paired),
             ),
             strict=True,
         )
     )
     figures = (
-        f"questions found {found['cpu']} → {found['distil']}, continued for as long without a teacher"
-        f" {found['continued']}; meaning kept {kept['cpu']} → {kept['distil']}"
+        f"questions found {retrieval['cpu']} → {retrieval['distil']}, continued for as long without a teacher"
+        f" {retrieval['continued']}; meaning kept {writing['cpu']} → {writing['distil']}"
     )
     return Evidence(
-        text=f"{figures}; {told(differences)}; with a teacher twice as wide and deep {found['distil_large']} are found",
+        text=f"{figures}; {told(differences)}; with a teacher twice as wide and deep"
+        f" {retrieval['distil_large']} are found",
         holds=_above(differences, DISTILLED[0]),
         scale=_scale(_studies("distil", "continued")),
         why={
@@ -415,7 +417,9 @@ def distillation() -> Evidence:
         },
         preconditions=[
             _enough(_studies("cpu", "distil", "continued")),
-            beats_baseline("The teacher", found["simbert"], found["cpu"], over="the model that it teaches"),
+            beats_baseline(
+                "The teacher", retrieval["simbert"], retrieval["cpu"], over="the model that it teaches"
+            ),
             _contrast_unspent("cpu"),
             _writes("cpu"),
             converged(_studies("distil"), "distillation"),

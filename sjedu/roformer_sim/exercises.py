@@ -113,18 +113,18 @@ def _contrast_kind(answer: Answer) -> None:
     }
     for seed in range(2):
         v = 2 * _randn(6, 3, seed=seed)
-        found = float(answer(v, 20.0))
+        loss = float(answer(v, 20.0))
         for kind, reason in reasons.items():
-            expect(not _close(found, _reference_contrast(v, 20.0, kind)), reason)
+            expect(not _close(loss, _reference_contrast(v, 20.0, kind)), reason)
 
 
 def _contrast_scale(answer: Answer) -> None:
     v = _randn(6, 3)
-    found = float(answer(v, 30.0))
-    expect(not _close(found, _reference_contrast(v, 1.0)), "the scale is not used.")
-    expect(not _close(found, _reference_contrast(v, 1 / 30)), "the cosines are divided by the scale.")
+    loss = float(answer(v, 30.0))
+    expect(not _close(loss, _reference_contrast(v, 1.0)), "the scale is not used.")
+    expect(not _close(loss, _reference_contrast(v, 1 / 30)), "the cosines are divided by the scale.")
     expect(
-        _close(found, _reference_contrast(v, 30.0)),
+        _close(loss, _reference_contrast(v, 30.0)),
         "the value is not that of the softmax over all other rows.",
     )
 
@@ -161,21 +161,21 @@ def simbert_contrastive(v: Tensor, scale: float) -> Tensor:
 
 
 def _nucleus_of(answer: Answer, probs: list[float], p: float) -> np.ndarray:
-    found = np.asarray(answer(np.array(probs), p), dtype=np.float64)
-    expect(found.shape == (len(probs),), f"return {len(probs)} probabilities; got the shape {found.shape}.")
-    return found
+    kept = np.asarray(answer(np.array(probs), p), dtype=np.float64)
+    expect(kept.shape == (len(probs),), f"return {len(probs)} probabilities; got the shape {kept.shape}.")
+    return kept
 
 
 def _nucleus_sum(answer: Answer) -> None:
-    found = _nucleus_of(answer, [0.5, 0.2, 0.2, 0.1], 0.6)
-    expect(_close(found.sum(), 1), f"what is kept must be renormalised: it sums to {found.sum():.3g}.")
+    kept = _nucleus_of(answer, [0.5, 0.2, 0.2, 0.1], 0.6)
+    expect(_close(kept.sum(), 1), f"what is kept must be renormalised: it sums to {kept.sum():.3g}.")
 
 
 def _nucleus_reaches(answer: Answer) -> None:
-    found = _nucleus_of(answer, [0.1, 0.5, 0.25, 0.15], 0.6)
-    expect(found[2] > 0, "the mass of what is kept must *reach* p: 0.5 alone is not 0.6.")
-    expect(found[3] == 0 == found[0], "more is kept than needed: 0.5 + 0.25 is already more than 0.6.")
-    expect(_close(found, [0, 2 / 3, 1 / 3, 0]), "what is kept must keep its proportions.")
+    kept = _nucleus_of(answer, [0.1, 0.5, 0.25, 0.15], 0.6)
+    expect(kept[2] > 0, "the mass of what is kept must *reach* p: 0.5 alone is not 0.6.")
+    expect(kept[3] == 0 == kept[0], "more is kept than needed: 0.5 + 0.25 is already more than 0.6.")
+    expect(_close(kept, [0, 2 / 3, 1 / 3, 0]), "what is kept must keep its proportions.")
     exact = _nucleus_of(answer, [0.5, 0.25, 0.25], 0.5)
     expect(_close(exact, [1, 0, 0]), "0.5 has the mass 0.5: the smallest set for p = 0.5 is one token.")
 
@@ -192,10 +192,10 @@ def _nucleus_ends(answer: Answer) -> None:
 
 
 def _nucleus_ties(answer: Answer) -> None:
-    found = _nucleus_of(answer, [0.25, 0.25, 0.25, 0.25], 0.5)
+    kept = _nucleus_of(answer, [0.25, 0.25, 0.25, 0.25], 0.5)
     expect(
-        (found > 0).sum() == 2,
-        f"of four tokens with 0.25 each, two reach p = 0.5; you keep {(found > 0).sum()}. Cut by place, not by value.",
+        (kept > 0).sum() == 2,
+        f"of four tokens with 0.25 each, two reach p = 0.5; you keep {(kept > 0).sum()}. Cut by place, not by value.",
     )
 
 
@@ -253,16 +253,14 @@ def _distill_geometry(answer: Answer) -> None:
 def _distill_value(answer: Answer) -> None:
     u, v = _randn(6, 4), _randn(6, 4, seed=3)
     expected = theory.distillation_loss(u.numpy(), v.numpy(), 7.0)
-    found = float(answer(u, v, 7.0))
+    loss = float(answer(u, v, 7.0))
     expect(
-        not _close(found, 36 * expected),
+        not _close(loss, 36 * expected),
         "divide by n²: the loss is a mean over pairs, whatever the batch size.",
     )
-    expect(not _close(found, expected / 7), "the weight λ is missing.")
-    expect(
-        not _close(found, 6 / 5 * expected), "the mean is over all n² pairs (i, j), the diagonal included."
-    )
-    expect(_close(found, expected), f"for a random example the loss is {expected:.4f}, yours is {found:.4f}.")
+    expect(not _close(loss, expected / 7), "the weight λ is missing.")
+    expect(not _close(loss, 6 / 5 * expected), "the mean is over all n² pairs (i, j), the diagonal included.")
+    expect(_close(loss, expected), f"for a random example the loss is {expected:.4f}, yours is {loss:.4f}.")
 
 
 @EXERCISES.add("4", "Copy the geometry", minutes=8, difficulty="easy")
@@ -293,28 +291,28 @@ _ANSWERS = [
 
 
 def _mined(answer: Answer, answers: list[list[str]], threshold: float) -> set[frozenset[str]]:
-    found = answer(answers, threshold)
-    expect(isinstance(found, set), f"return a set of pairs, not a {type(found).__name__}.")
-    return {frozenset(pair) for pair in found}
+    pairs = answer(answers, threshold)
+    expect(isinstance(pairs, set), f"return a set of pairs, not a {type(pairs).__name__}.")
+    return {frozenset(pair) for pair in pairs}
 
 
 def _mining_across(answer: Answer) -> None:
-    found = _mined(answer, [["红烧肉怎么做", "红烧肉怎么烧"], ["我不知道"]], 0.5)
-    expect(not found, "sentences of *one* answer are no pair: an answer rarely says the same twice.")
+    pairs = _mined(answer, [["红烧肉怎么做", "红烧肉怎么烧"], ["我不知道"]], 0.5)
+    expect(not pairs, "sentences of *one* answer are no pair: an answer rarely says the same twice.")
 
 
 def _mining_equal(answer: Answer) -> None:
-    found = _mined(answer, [["一样的句子"], ["一样的句子"]], 0.5)
-    expect(not found, "equal sentences teach nothing: leave them out.")
+    pairs = _mined(answer, [["一样的句子"], ["一样的句子"]], 0.5)
+    expect(not pairs, "equal sentences teach nothing: leave them out.")
 
 
 def _mining_counts(answer: Answer) -> None:
-    found = _mined(answer, [["哈哈哈哈"], ["哈"]], 0.5)
-    expect(not found, "count characters as often as they occur: 哈哈哈哈 and 哈 share one of four.")
-    found = _mined(answer, [["甲乙"], ["丙甲"]], 0.34)
-    expect(not found, "甲乙 and 丙甲 share 1 of 3 characters, which is below 0.34: divide by the union.")
-    found = _mined(answer, [["甲乙"], ["丙甲"]], 1 / 3)
-    expect(found, "1/3 reaches the threshold 1/3.")
+    pairs = _mined(answer, [["哈哈哈哈"], ["哈"]], 0.5)
+    expect(not pairs, "count characters as often as they occur: 哈哈哈哈 and 哈 share one of four.")
+    pairs = _mined(answer, [["甲乙"], ["丙甲"]], 0.34)
+    expect(not pairs, "甲乙 and 丙甲 share 1 of 3 characters, which is below 0.34: divide by the union.")
+    pairs = _mined(answer, [["甲乙"], ["丙甲"]], 1 / 3)
+    expect(pairs, "1/3 reaches the threshold 1/3.")
 
 
 def _mining_planted(answer: Answer) -> None:
@@ -376,8 +374,8 @@ def _whiten_shape(answer: Answer) -> None:
     for k in (None, 2):
         out = answer(_mixed(), k)
         expect(isinstance(out, Tensor), "return a torch.Tensor.")
-        wanted = (200, k or 4)
-        expect(tuple(out.shape) == wanted, f"expected the shape {wanted}, got {tuple(out.shape)}.")
+        shape = (200, k or 4)
+        expect(tuple(out.shape) == shape, f"expected the shape {shape}, got {tuple(out.shape)}.")
 
 
 def _whiten_mean(answer: Answer) -> None:
@@ -400,9 +398,9 @@ def _whiten_covariance(answer: Answer) -> None:
 def _whiten_truncation(answer: Answer) -> None:
     x = _mixed() * torch.tensor([1.0, 2.0, 3.0, 4.0], dtype=torch.float64)
     mean, W = theory.whitening(x.numpy())
-    wanted = np.abs((x.numpy() - mean) @ W[:, :2])
+    expected = np.abs((x.numpy() - mean) @ W[:, :2])
     expect(
-        _close(answer(x, 2).abs(), wanted),
+        _close(answer(x, 2).abs(), expected),
         "keep the k directions of *largest* variance; torch.linalg.eigh puts the smallest first.",
     )
 

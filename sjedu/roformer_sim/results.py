@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from sjedu.figures.tables import Table
-from sjedu.records import Record, Runs, Spread, load_runs
+from sjedu.records import Record, Spread, load_runs
 from sjedu.records.runs import Metric
 from sjedu.roformer_sim import evaluation
 
@@ -76,7 +76,7 @@ def baselines() -> dict[str, float]:
 
 def study_table(studies: Sequence[str], metrics: Sequence[str]) -> Table:
     """Return a row for each study and a column for each metric; the first row is that of the characters' Jaccard."""
-    runs: Runs = load_runs(ROOM).where(study=set(studies))
+    runs = load_runs(ROOM).where(study=set(studies))
     characters = {name: baselines().get(name) for name in metrics}
     return runs.table("study", metrics, order=studies, over=OVER, baselines={CHARACTERS: characters})
 
