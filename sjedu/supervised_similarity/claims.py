@@ -665,16 +665,15 @@ _BEIJING = next(i for i, (_, second, _) in enumerate(ARTICLE_PAIRS) if second ==
 BEIJING = "|".join(ARTICLE_PAIRS[_BEIJING][:2])
 
 
-def orders(
-    runs: Runs, by: str | Sequence[str] = "objective", label: Callable[..., str] = NAMES.__getitem__
-) -> Table:
-    """Return Spearman × 100 on every set; first Jaccard, and the model before labels.
+def label(objective: str, parts: Sequence[str], shared: bool) -> str:
+    """Return what a run learnt by: an objective, and of a head what it sees and for what it is."""
+    if objective != "head":
+        return NAMES[objective]
+    return f"head on ({', '.join(parts)}), one {'for all' if shared else 'a set'}".replace("-", "−")
 
-    Args:
-        runs: of one study.
-        by: the fields that rows stand for.
-        label: of a row, given their values.
-    """
+
+def orders(runs: Runs) -> Table:
+    """Return Spearman × 100 on every set for each objective in a study; first Jaccard, and the model before labels."""
     real = next(iter(runs)).config["data"] == "real"
     names = tuple(REAL_SETS) if real else TEST_SETS
     columns: dict[str, Any] = {} if real else {"mean": MEAN}
@@ -688,7 +687,8 @@ def orders(
         rows["before labels"] = {name: head["before", "spearman", name].mean for name in names}
     else:
         rows["before labels"] = load_runs(ROOM).where(study="start")
-    order = [name for name in LOSSES if runs.has(objective=name)] if by == "objective" else ()
+    by = ("objective", "parts", "shared_head")
+    order = sorted(runs.by(*by), key=lambda key: LOSSES.index(key[0]))
     return runs.table(
         by, columns, order=order, label=label, heading="Spearman × 100", baselines=rows, digits=1, factor=100
     )

@@ -58,7 +58,7 @@ YES_NO = ("no", "yes")
 
 #: From this grade on a graded pair counts as alike: the same question, or the same intent about something else.
 CUT = 2
-#: The same for STS-B, whose grades run from 0 to 5. The article does not state its cut.
+#: The same for STS-B, whose grades run from 0 to 5. The author's code takes what is above 2.5.
 STS_CUT = 4
 
 #: The sets that a model learns from, and those that it is only tested on.

@@ -34,7 +34,6 @@ from sjedu.figures import (
     text_line,
 )
 from sjedu.figures.style import Real
-from sjedu.measures import auc, confusion, roc
 from sjedu.supervised_similarity import theory
 
 #: The small models as the widgets call them.
@@ -260,6 +259,8 @@ _BINS = np.linspace(-1, 1, 41)
 
 def threshold_scene() -> Scene:
     """Draw what a threshold on the cosine makes of a set's labels, and its place on the curve of all thresholds."""
+    from sjedu.measures import auc, confusion
+
     fig, axes = mosaic("ABC", 8.6, 3.4, width_ratios=(1.5, 1, 1))
     ax = axes["A"]
     ax.set(title="cosines of the set's pairs", xlabel="cosine", ylabel="pairs", xlim=(-1, 1), ylim=(0, 110))
@@ -313,6 +314,8 @@ def scored(name: str, model: str) -> tuple[Float64[np.ndarray, " pairs"], Float6
 
 @cache
 def _curve(name: str, model: str) -> tuple[Float64[np.ndarray, " points"], Float64[np.ndarray, " points"]]:
+    from sjedu.measures import roc
+
     return roc(*scored(name, model))
 
 

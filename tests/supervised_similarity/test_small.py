@@ -4,7 +4,7 @@ from importlib import resources
 
 import pytest
 
-from sjedu.records import load_records
+from sjedu.records import load_runs
 from sjedu.supervised_similarity.card import write_card
 from sjedu.supervised_similarity.evaluation import measure
 from sjedu.supervised_similarity.experiment import PAIRS_SEED, load_small
@@ -14,15 +14,12 @@ FOLDER = resources.files("sjedu.supervised_similarity") / "small"
 
 
 @pytest.mark.parametrize(
-    ("name", "run", "who"),
-    [
-        ("start", "start-mined-seed0", "after"),
-        ("teacher", "distil-head-seed0", "after"),
-        ("student", "distil-head-seed0", "student"),
-    ],
+    ("name", "study", "who"),
+    [("start", "start", "after"), ("teacher", "distil", "after"), ("student", "distil", "student")],
 )
-def test_a_model_is_the_one_of_its_record(name, run, who, tmp_path):
-    (record,) = (each for each in load_records("supervised_similarity") if each.name == run)
+def test_a_model_is_the_one_of_its_record(name, study, who, tmp_path):
+    objective = "mined" if study == "start" else "head"
+    record = load_runs("supervised_similarity").where(study=study, objective=objective, seed=0).one()
     model = load_small(name)
     assert sum(weight.numel() for weight in model.parameters()) == record.metrics["parameters"]
     size = record.config["test_size"]
