@@ -35,7 +35,6 @@ from typing import Any, ClassVar
 
 import ipywidgets
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
@@ -44,8 +43,7 @@ from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 from PIL import Image
 
-from sjedu.figures import TextWidget, png
-from sjedu.figures import Widget as NewWidget
+from sjedu.figures import TextWidget, Widget, png
 from sjedu.figures.style import PIXELS_PER_INCH
 from sjedu.figures.widgets import Control, Explorer, Slider
 
@@ -69,11 +67,11 @@ def ends(control: Control) -> Sequence[Any]:
 
 def another(widget: Explorer) -> Any:
     """The same widget, which has drawn nothing yet."""
-    kind = NewWidget if isinstance(widget, NewWidget) else TextWidget
+    kind = Widget if isinstance(widget, Widget) else TextWidget
     return kind(widget._answer, **widget.controls)
 
 
-def said(picture: NewWidget, **state: Any) -> str:
+def said(picture: Widget, **state: Any) -> str:
     """The sentence that belongs to a state; its parts that are not given are as the widget opens."""
     return picture.still(**state)[1]
 
@@ -112,7 +110,7 @@ class WidgetTests:
         examples: random states per widget.
     """
 
-    room: ClassVar[ModuleType | None] = None  # OLD: there always is one
+    room: ClassVar[ModuleType]
     widgets: ClassVar[Mapping[str, Explorer]] = {}
     figures: ClassVar[Sequence[Callable[[], tuple[Figure, str]]]] = ()
     shows: ClassVar[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {}
@@ -121,12 +119,12 @@ class WidgetTests:
 
     @classmethod
     def all(cls) -> dict[str, Explorer]:
-        return {**(Explorer.all(cls.room) if cls.room else {}), **cls.widgets}
+        return {**Explorer.all(cls.room), **cls.widgets}
 
     def pytest_generate_tests(self, metafunc: Any) -> None:
         widgets = self.all()
         if "picture" in metafunc.fixturenames:
-            widgets = {name: each for name, each in widgets.items() if isinstance(each, NewWidget)}
+            widgets = {name: each for name, each in widgets.items() if isinstance(each, Widget)}
             metafunc.parametrize("picture", widgets.values(), ids=widgets)
         elif "control" in metafunc.fixturenames:
             pairs = [(name, control) for name, each in widgets.items() for control in each.controls]
@@ -134,11 +132,8 @@ class WidgetTests:
         elif "widget" in metafunc.fixturenames:
             metafunc.parametrize("widget", widgets.values(), ids=widgets)
         elif "make" in metafunc.fixturenames:
-            stills = {name: each.still for name, each in widgets.items() if isinstance(each, NewWidget)}
+            stills = {name: each.still for name, each in widgets.items() if isinstance(each, Widget)}
             stills |= {make.__name__: make for make in self.figures}
-            stills |= {
-                f"{n}_figure": each.figure for n, each in widgets.items() if isinstance(each, Widget)
-            }  # OLD
             metafunc.parametrize("make", stills.values(), ids=stills)
 
     def test_each_is_a_function_of_its_state(self, widget: Any) -> None:
@@ -156,8 +151,7 @@ class WidgetTests:
 
     def test_each_control_changes_what_is_shown(self, name: str, control: str) -> None:
         widget: Any = self.all()[name]
-        shows = {**self.shows.get(name, {}), **getattr(widget, "shows", {})}  # OLD: the second
-        start = {**widget.start, **shows.get(control, {})}
+        start = {**widget.start, **self.shows.get(name, {}).get(control, {})}
         shown = _seen(widget, start)
         others = [value for value in ends(widget.controls[control]) if value != start[control]]
         assert others
@@ -184,11 +178,7 @@ class WidgetTests:
         missing = {letter for letter in letters if not font.get_char_index(ord(letter))}
         assert not missing
 
-    def test_the_still_picture_is_the_live_one_of_the_start(self, picture: NewWidget) -> None:
-        if isinstance(picture, Widget):
-            pytest.skip(
-                "OLD: lesson 6's legend is laid out anew for each name; it has to stay where it begins"
-            )
+    def test_the_still_picture_is_the_live_one_of_the_start(self, picture: Widget) -> None:
         drawn, told = picture.render()
         fig, sentence = picture.still()
         assert sentence == told
@@ -200,7 +190,7 @@ class WidgetTests:
         assert picture.render() == (drawn, told)  # also after it was saved at another resolution
 
     def test_states_can_be_gone_through(self, widget: Explorer) -> None:
-        few = list(itertools.islice(Explorer.states(widget), 100))  # OLD: widget.states()
+        few = list(itertools.islice(widget.states(), 100))
         assert len(few) == min(widget.size, 100)
         assert all(state.keys() == widget.controls.keys() for state in few)
         for name, control in widget.controls.items():
@@ -224,31 +214,3 @@ sys.exit("torch" in sys.modules)"""
 def _seen(widget: Any, state: dict[str, Any]) -> Any:
     shown = widget.render(**state)
     return shown if isinstance(widget, TextWidget) else shown[0]
-
-
-# ---------------------------------------------------------------- OLD: rooms that still have an interactive.py
-
-
-class Widget(NewWidget):
-    """OLD: three functions `NAME()`, `NAME_scene()` and `NAME_figure()` of a room's `interactive.py` as a widget."""
-
-    def __init__(
-        self, room: ModuleType, name: str, *given: Any, shows: Mapping[str, Mapping[str, Any]] | None = None
-    ) -> None:
-        self._name, self.shows = name, dict(shows or {})
-        self.figure = lambda: getattr(room, name + "_figure")(*given)
-        made = getattr(room, name)(*given).widget
-        super().__init__(lambda: getattr(room, name + "_scene")(*given), **made.controls)
-
-    @classmethod
-    def all(cls, room: ModuleType, *names: str) -> dict[str, Widget]:
-        return {name: cls(room, name) for name in names}
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    def update(self, **state: Any) -> str:
-        return self.scene.update(**state)
-
-    states = property(states)

@@ -6,9 +6,7 @@ Without a room it measures all and writes the README's table of lessons and a pa
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -28,7 +26,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, only say what would change")
     options = parser.parse_args(arguments)
     try:
-        ledgers = {room: ledger(room) for room in options.rooms or ROOMS if _has_ledger(lesson(room))}
+        ledgers = {lesson(room).room: ledger(room) for room in options.rooms or ROOMS}
         products = pages(ledgers)
         if not options.rooms:
             products[Path("README.md")] = readme((root / "README.md").read_text("utf-8"), ledgers)
@@ -60,18 +58,15 @@ def page(about: Lesson, ledger: Ledger) -> str:
 
 
 def readme(text: str, ledgers: Mapping[str, Ledger]) -> str:
-    """Return the README with its table of lessons.
-
-    Raises:
-        ValueError: if it has no place for the table.
-    """
+    """Return the README with its table of lessons."""
     header = ["", "lesson", "question", "minutes", "what came out"]
-    rows = [_row(each, _counts(each, ledgers)) for each in LESSONS]
+    rows = [_row(each, ledgers[each.room]) for each in LESSONS]
     return between_markers(text, "lessons", Table(header, rows).to_markdown())
 
 
-def _row(about: Lesson, counts: str) -> list[str]:
+def _row(about: Lesson, ledger: Ledger) -> list[str]:
     title = f"[{about.title}]({about.notebook}), after [《{about.article.title_zh}》]({about.article.url})"
+    counts = f"[{ledger.summary}]({PAGES / about.room}.md)"
     return [str(about.number), title, about.question, str(about.minutes), counts]
 
 
@@ -84,23 +79,3 @@ def _check(products: Mapping[Path, str], root: Path) -> int:
 
 def _read(path: Path) -> str | None:
     return path.read_text("utf-8") if path.is_file() else None
-
-
-# Rooms whose claims are still judged by `old_claims` have the JSON of their last sheet.
-
-
-def _has_ledger(about: Lesson) -> bool:
-    return not _old_sheet(about).is_file()
-
-
-def _counts(about: Lesson, ledgers: Mapping[str, Ledger]) -> str:
-    if about.room in ledgers:
-        return f"[{ledgers[about.room].summary}]({PAGES / about.room}.md)"
-    verdicts = Counter(
-        claim["verdict"] for claim in json.loads(_old_sheet(about).read_text("utf-8"))["claims"]
-    )
-    return " · ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
-
-
-def _old_sheet(about: Lesson) -> Path:
-    return ROOT / "sjedu" / about.room / "claims.json"

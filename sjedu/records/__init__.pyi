@@ -5,7 +5,6 @@ from .claims import Verdict as Verdict
 from .claims import leads as leads
 from .claims import shown as shown
 from .claims import told as told
-from .comparison import Comparison as Comparison
 from .ledgers import Ledger as Ledger
 from .ledgers import ledger as ledger
 from .preconditions import Precondition as Precondition
@@ -19,7 +18,6 @@ from .preconditions import same_setting as same_setting
 from .record import MissingMetric as MissingMetric
 from .record import Record as Record
 from .record import RecordError as RecordError
-from .record import load_records as load_records
 from .runs import Curve as Curve
 from .runs import Runs as Runs
 from .runs import load_runs as load_runs
@@ -30,7 +28,6 @@ from .statistics import against as against
 from .statistics import equivalent as equivalent
 from .statistics import family as family
 from .statistics import holm as holm
-from .statistics import lead as lead
 from .statistics import no_worse as no_worse
 from .statistics import paired as paired
 from .statistics import welch as welch

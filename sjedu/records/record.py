@@ -196,16 +196,6 @@ def read_recorded(lesson: str) -> list[Record]:
     ]
 
 
-def load_records(lesson: str) -> list[Record]:
-    """All records that came with the package for a lesson, by their names.
-
-    Raises:
-        ValueError: if there is no such lesson.
-        RecordError: if a line is not a record of this lesson.
-    """
-    return sorted(read_recorded(lesson), key=lambda record: f"{record.name}.json")
-
-
 def write_study(path: Path, records: Iterable[Record]) -> None:
     """Write the file of a study, a line for each run, by config."""
     lines = [f"{record.line()}\n" for record in sorted(records, key=lambda record: canonical(record.config))]

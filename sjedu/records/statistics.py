@@ -86,12 +86,6 @@ class Spread:
         return self.text()
 
 
-def lead(first: Spread, second: Spread) -> float:
-    """Return how far the first mean is above the second, in pooled standard errors."""
-    gap, error = first.mean - second.mean, float(np.hypot(first.error, second.error))
-    return gap / error if error else gap and math.copysign(math.inf, gap)
-
-
 @dataclass(frozen=True)
 class Difference:
     """A mean minus another, and what a t test says of it.

@@ -12,7 +12,6 @@ import sjedu
 ROOM = "dirac_smoothing"
 FILES = {
     "__init__.py": '"""A room."""\n',
-    "claims.json": "{}\n",
     "exercises.py": '''
         """Exercises."""
 

@@ -25,7 +25,6 @@ def toy(room: str) -> Ledger:
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout whose rooms all have the same small ledger."""
     monkeypatch.setattr(claims_command, "ledger", toy)
-    monkeypatch.setattr(claims_command, "_has_ledger", lambda about: True)
     (tmp_path / "README.md").write_text(README, "utf-8")
     return tmp_path
 

@@ -7,13 +7,13 @@ import pytest
 
 from sjedu.course import record_command
 from sjedu.course.record_command import config_of, main, up_to_date
-from sjedu.records import RecordError, load_records, migrations
+from sjedu.records import RecordError, load_runs, migrations
 from sjedu.records import record as record_module
 from sjedu.records.migrations import MIGRATIONS, SCHEMA, migrate
 from sjedu.records.record import read_recorded
 
-RUN = next(run for run in load_records("rope_2d") if run.study == "cpu" and run.seed == 0)
-GAME = next(run for run in load_records("wgan") if run.files)
+RUN = next(run for run in load_runs("rope_2d") if run.study == "cpu" and run.seed == 0)
+GAME = next(run for run in load_runs("wgan") if run.files)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from sjedu.records import Record, RecordError, load_records
+from sjedu.records import Record, RecordError
 from sjedu.records import record as records
 from sjedu.records.record import MissingMetric, canonical, columns, plain, read_recorded, write_study
 
@@ -127,7 +127,7 @@ def test_records_of_a_lesson_are_found_in_the_package(tmp_path, monkeypatch):
     monkeypatch.setattr(records.resources, "files", lambda package: tmp_path)
     folder = tmp_path / "toy" / "recorded"
     (tmp_path / "toy").mkdir()
-    assert load_records("toy") == []
+    assert read_recorded("toy") == []
     folder.mkdir()
     (folder / "row.png").write_bytes(b"picture")
     second = dataclasses.replace(RECORD, name="a-second", seed=1, config={**RECORD.config, "seed": 1})
@@ -136,7 +136,6 @@ def test_records_of_a_lesson_are_found_in_the_package(tmp_path, monkeypatch):
     write_study(folder / "big.jsonl", [other])
     assert (folder / "cpu.jsonl").read_text() == f"{RECORD.line()}\n{second.line()}\n"
     assert read_recorded("toy") == [other, RECORD, second]
-    assert load_records("toy") == [second, other, RECORD]
 
 
 @pytest.mark.parametrize(
@@ -154,12 +153,12 @@ def test_a_line_in_the_wrong_place_is_named(tmp_path, monkeypatch, change, says)
     lines = [RECORD.line(), json.dumps({**json.loads(RECORD.line()), **change})]
     (tmp_path / "toy" / "recorded" / "cpu.jsonl").write_text("\n".join(lines))
     with pytest.raises(RecordError, match=says):
-        load_records("toy")
+        read_recorded("toy")
 
 
 def test_an_unknown_lesson_is_named():
     with pytest.raises(ValueError, match="got 'no_such_lesson'"):
-        load_records("no_such_lesson")
+        read_recorded("no_such_lesson")
 
 
 def test_plain_values():

@@ -18,7 +18,6 @@ with unchecked("sjedu.records.statistics"):  # which is asked thousands of quest
         equivalent,
         family,
         holm,
-        lead,
         no_worse,
         paired,
         welch,
@@ -84,14 +83,6 @@ def test_what_does_not_vary_has_no_error_at_all():
 def test_spreads_that_are_none_are_refused(values, seeds, says):
     with pytest.raises(ValueError, match=says):
         Spread(values, seeds)
-
-
-def test_a_lead_is_counted_in_pooled_standard_errors():
-    first, second = Spread((0.8, 0.9, 1.0)), Spread((0.4, 0.6, 0.8))
-    assert lead(first, second) == pytest.approx(0.3 / np.sqrt(0.01 / 3 + 0.04 / 3))
-    assert lead(second, first) == -lead(first, second)
-    assert lead(Spread((1.0, 1.0)), Spread((0.5, 0.5))) == np.inf
-    assert lead(Spread((0.5, 0.5)), Spread((0.5, 0.5))) == 0
 
 
 # ---------------------------------------------------------------- tests, against SciPy's
@@ -319,7 +310,12 @@ def test_a_family_errs_at_the_level_of_one(seeds):
 def test_two_standard_errors_err_far_more_often():
     """The rule that the course had at first: with three seeds it sees a lead in every ninth draw of nothing."""
     rng = np.random.default_rng(0)
-    share, tolerance = rejections(rng, 3000, lambda rng: abs(lead(spread_of(rng, 3), spread_of(rng, 3))) > 2)
+
+    def two_errors(rng):
+        difference = welch(spread_of(rng, 3), spread_of(rng, 3))
+        return abs(difference.estimate) > 2 * difference.error
+
+    share, tolerance = rejections(rng, 3000, two_errors)
     assert share == pytest.approx(2 * scipy.stats.t.sf(2, 4), abs=1.5 * tolerance)  # t with 4 degrees: 0.116
     assert share > ALPHA + tolerance
 

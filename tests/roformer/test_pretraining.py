@@ -89,7 +89,7 @@ def test_so_many_are_hidden_in_the_three_ways():
     kept = (hidden[chosen] == batch.ids[chosen]).float().mean().item()
     assert masked == pytest.approx(0.8, abs=0.04)
     assert kept == pytest.approx(0.1, abs=0.03)
-    with pytest.raises(ValueError, match="rate: got 1.0; expected a share between 0 and 1"):
+    with pytest.raises(ValueError, match=r"rate: got 1\.0; expected a share between 0 and 1"):
         mask_tokens(batch.ids, batch.words, TOKENIZER, 1.0)
 
 

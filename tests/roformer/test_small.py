@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sjedu.records import load_records
+from sjedu.records import load_runs
 from sjedu.roformer import load_small, weights
 from sjedu.roformer.card import write_card
 from sjedu.roformer.experiment import gap_logits, verdict_auc
@@ -30,9 +30,7 @@ def test_they_are_small():
 @models
 def test_each_is_what_a_record_says(name, tmp_path):
     """The card and the record are of one run, and the weights still measure what they say."""
-    (record,) = (
-        r for r in load_records("roformer") if r.config["study"] == "cpu" and r.config["objective"] == name
-    )
+    record = load_runs("roformer").where(study="cpu", objective=name).one()
     card = (FOLDER / name / "README.md").read_text(encoding="utf-8")
     assert card == write_card(tmp_path, record).read_text(encoding="utf-8")
     assert record.provenance() in card
