@@ -1,3 +1,7 @@
+from . import batch_distance as batch_distance
+from . import pixel_distance as pixel_distance
+from . import results as results
+from . import theory as theory
 from .clustering import clustering_cost as clustering_cost
 from .clustering import geometric_median as geometric_median
 from .clustering import k_means as k_means
@@ -11,6 +15,7 @@ from .constraints import empirical_lipschitz as empirical_lipschitz
 from .constraints import gradient_norms as gradient_norms
 from .constraints import make_constraint as make_constraint
 from .constraints import share_at_bound as share_at_bound
+from .constraints import split_strength as split_strength
 from .critic import dcgan_critic as dcgan_critic
 from .critic import dcgan_generator as dcgan_generator
 from .critic import mlp_critic as mlp_critic
@@ -18,6 +23,8 @@ from .critic import mlp_generator as mlp_generator
 from .critic import resnet_critic as resnet_critic
 from .critic import resnet_generator as resnet_generator
 from .experiment import PRESETS as PRESETS
+from .experiment import load_task as load_task
+from .experiment import play as play
 from .experiment import train as train
 from .losses import CTransform as CTransform
 from .losses import ExactTransport as ExactTransport

@@ -281,7 +281,8 @@ THEOREMS = (
     ),
     Theorem(
         "T2",
-        "The distance is the largest 𝔼f − 𝔼f over 1-Lipschitz f, the problem that a WGAN's critic is given.",
+        "The distance of P and Q is the largest 𝔼f(x) − 𝔼f(y), x from P and y from Q, over all 1-Lipschitz f: the"
+        " problem that a WGAN's critic is given.",
         _article("introduction of WGAN (as known)"),
         "Linear programming duality, and two c-transforms (sections 2.3 to 2.5).",
         duality,
@@ -295,8 +296,8 @@ THEOREMS = (
     ),
     Theorem(
         "T4",
-        "Whatever f is, 𝔼f + 𝔼fᶜ on two samples never exceeds their exact distance; with f = 0 it is the mean distance"
-        " to the nearest point.",
+        "Whatever f is, its mean on one sample plus that of fᶜ on the other never exceeds the exact distance of the"
+        " two; with f = 0 it is the mean distance to the nearest point.",
         _course("2.8"),
         "Weak duality (sections 2.3 and 2.8).",
         weak_duality,
@@ -361,6 +362,10 @@ THEOREMS = (
 # ---------------------------------------------------------------- measured here
 
 
+#: The verdicts on a compound sentence that need a reason.
+_FAILED = (Verdict.PARTLY, Verdict.NOT_REPRODUCED)
+
+
 def _scale(runs: Runs, what: str) -> str:
     return f"{what}, {next(iter(runs)).config['steps']} steps, {len({run.seed for run in runs})} seeds"
 
@@ -391,10 +396,9 @@ def at_rest() -> Evidence:
             zip(AT_REST, (not close, all(of.interval()[0] >= 0.9 for of in near.values())), strict=True)
         ),
         scale=_scale(every, "eight Gaussians in the plane, digits in 64 dimensions; perceptrons"),
-        why={
-            verdict: f"Not clearly below 0.8: {', '.join(close) or 'none'}; the c-transform: {_list(near)}."
-            for verdict in (Verdict.PARTLY, Verdict.NOT_REPRODUCED)
-        },
+        why=dict.fromkeys(
+            _FAILED, f"Not clearly below 0.8: {', '.join(close) or 'none'}; the c-transform: {_list(near)}."
+        ),
         preconditions=[
             enough_seeds(every),
             *(
@@ -409,8 +413,8 @@ AT_WORK = ("the c-transform follows the batch distance", "the gradient penalty d
 
 
 def _two_games() -> tuple[Runs, Runs]:
-    found = results.games("digits")
-    return found["c_transform"], found["wasserstein + gp 10"]
+    games = results.games("digits")
+    return games["c_transform"], games["wasserstein + gp 10"]
 
 
 def at_work() -> Evidence:
@@ -425,9 +429,7 @@ def at_work() -> Evidence:
         text=f"estimate over exact distance of the batch (ratio), and their correlation, {figures}",
         holds=dict(zip(AT_WORK, (follows, fails), strict=True)),
         scale=_scale(every, "digits, perceptrons"),
-        why=dict.fromkeys(
-            (Verdict.PARTLY, Verdict.NOT_REPRODUCED), f"By the intervals: {figures.replace(';', ',')}."
-        ),
+        why=dict.fromkeys(_FAILED, f"By the intervals: {figures.replace(';', ',')}."),
         preconditions=[enough_seeds(of) for of in _two_games()],
     )
 
@@ -486,7 +488,7 @@ def batches(n: int = 64, repeats: int = 20) -> Evidence:
         text=f"distance of {n} test digits from as many others {of['real']}; minus that from {told(nearer)}",
         holds=leads(nearer),
         scale=f"digits of 8 × 8, {repeats} test batches of {n}",
-        why=dict.fromkeys((Verdict.PARTLY, Verdict.NOT_REPRODUCED), reason),
+        why=dict.fromkeys(_FAILED, reason),
         preconditions=[enough_draws(repeats, 0.1, "test batches")],
     )
 
@@ -509,7 +511,7 @@ def pixels(count: int = 300) -> Evidence:
         f" digits instead of all: {percent(fewer)}",
         holds=leads({name: against(each, 0.5) for name, each in farther.items()}),
         scale=f"{count} digits on 32 × 32 pixels",
-        why=dict.fromkeys((Verdict.PARTLY, Verdict.NOT_REPRODUCED), f"The shift is farther: {shares}."),
+        why=dict.fromkeys(_FAILED, f"The shift is farther: {shares}."),
         preconditions=[enough_draws(count, 0.1, "digits")],
     )
 
@@ -520,14 +522,14 @@ def clusters() -> Evidence:
     grey = (test + batch_distance.digits("train").mean(axis=0)) / 2
     to_data, to_centres = distance_to(grey, judge.known), distance_to(grey, judge.centres)
     names = {"c_transform": "c-transform", "transport": "exact transport", "wasserstein + gp 10": "GP"}
-    found = {label: results.games("digits")[name] for name, label in names.items()}
-    nearer = {label: paired(runs["to data"], runs["to centres"]) for label, runs in found.items()}
+    games = {label: results.games("digits")[name] for name, label in names.items()}
+    nearer = {label: paired(runs["to data"], runs["to centres"]) for label, runs in games.items()}
     contrast = nearer.pop("GP")
     tells = to_data < to_centres
     return Evidence(
         text=f"distance to data minus distance to centres: {told(nearer)}; GP {told({'': contrast}).strip()}",
         holds=all(leads(nearer).values()),
-        scale=_scale(found["c-transform"], "digits, perceptrons"),
+        scale=_scale(games["c-transform"], "digits, perceptrons"),
         why={Verdict.NOT_REPRODUCED: f"Clearly nearer to centres: {_clear(leads(nearer))}."},
         preconditions=[
             Precondition(
@@ -535,8 +537,8 @@ def clusters() -> Evidence:
                 f"The measure {'tells' if tells else 'does not tell'} a centre from a grey picture: digits mixed half"
                 f" and half with the mean digit are {to_data:.2f} from data and {to_centres:.2f} from centres.",
             ),
-            enough_seeds(found["c-transform"]),
-            enough_seeds(found["exact transport"]),
+            enough_seeds(games["c-transform"]),
+            enough_seeds(games["exact transport"]),
         ],
     )
 
@@ -566,7 +568,7 @@ def incomplete() -> Evidence:
         ),
         scale=_scale(every, "digits, perceptrons"),
         why=dict.fromkeys(
-            (Verdict.PARTLY, Verdict.NOT_REPRODUCED),
+            _FAILED,
             f"At the end: {_list(late)}; clearly grown: {_clear(leads(grown))}.",
         ),
         preconditions=[enough_seeds(every), enough_seeds(longer)],
@@ -575,8 +577,7 @@ def incomplete() -> Evidence:
 
 def helps() -> Evidence:
     """Measure C8 on the games with the ring."""
-    found = results.games("ring")
-    modes = {name: runs["modes"] for name, runs in found.items()}
+    modes = {name: runs["modes"] for name, runs in results.games("ring").items()}
     differences = {
         name: welch(spread, modes[name.split(" + ")[0]]) for name, spread in modes.items() if " + " in name
     }
@@ -679,7 +680,7 @@ def population() -> Evidence:
             )
         ),
         scale=_scale(every, "4000 points, held-out batches of 64, perceptrons"),
-        why=dict.fromkeys((Verdict.PARTLY, Verdict.NOT_REPRODUCED), f"{figures}."),
+        why=dict.fromkeys(_FAILED, f"{figures}."),
         preconditions=[enough_seeds(every)],
     )
 

@@ -26,8 +26,8 @@ from sjedu.wgan.transport import optimal_plan, wasserstein_1
 EXERCISES = Exercises()
 
 
-def _number(found: Any) -> float:
-    array = np.asarray(found, dtype=np.float64)
+def _number(returned: Any) -> float:
+    array = np.asarray(returned, dtype=np.float64)
     expect(array.ndim == 0, f"return one number, not an array of shape {array.shape}.")
     expect(np.isfinite(array), f"the result is {float(array)}.")
     return float(array)
@@ -93,10 +93,10 @@ def _costs(seed: int = 0, n: int = 5, m: int = 7) -> tuple[np.ndarray, np.ndarra
 
 def _transform_shape(answer: Answer) -> None:
     C, _, f = _costs()
-    found = np.asarray(answer(C, f))
+    returned = np.asarray(answer(C, f))
     expect(
-        found.shape == (7,),
-        f"C has 5 rows and 7 columns: 7 numbers are wanted, one a column; got the shape {found.shape}.",
+        returned.shape == (7,),
+        f"C has 5 rows and 7 columns: expected 7 numbers, one a column; got the shape {returned.shape}.",
     )
 
 
@@ -161,14 +161,14 @@ def best_partner(C: np.ndarray, f: np.ndarray) -> np.ndarray:
 def _soft_bounds(answer: Answer) -> None:
     C, _, f = _costs()
     hard = theory.c_transform(C, f)
-    found = np.asarray(answer(C, f, np.full(5, 1 / 5), 0.5))
-    expect(found.shape == hard.shape, f"7 numbers are wanted, one a column; got the shape {found.shape}.")
+    returned = np.asarray(answer(C, f, np.full(5, 1 / 5), 0.5))
+    expect(returned.shape == hard.shape, f"expected 7 numbers, one a column; got the shape {returned.shape}.")
     expect(
-        np.all(found >= hard - 1e-9),
+        np.all(returned >= hard - 1e-9),
         "the result lies below f^c, where a mean over x cannot take it: is it a sum without the weights a?",
     )
     expect(
-        np.all(found <= hard + 0.5 * math.log(5) + 1e-9),
+        np.all(returned <= hard + 0.5 * math.log(5) + 1e-9),
         "with equal weights the result must be at most f^c + ε log n: check the signs.",
     )
 
@@ -185,12 +185,12 @@ def _soft_weights(answer: Answer) -> None:
 def _soft_limit(answer: Answer) -> None:
     C, _, f = _costs()
     with np.errstate(all="ignore"):
-        found = np.asarray(answer(C, f, np.full(5, 1 / 5), 1e-6))
+        returned = np.asarray(answer(C, f, np.full(5, 1 / 5), 1e-6))
     expect(
-        np.all(np.isfinite(found)),
+        np.all(np.isfinite(returned)),
         "for ε = 10⁻⁶ the exponentials over- or underflow: take the largest exponent out first.",
     )
-    expect(close(found, theory.c_transform(C, f), 1e-5), "for ε → 0 the result must become f^c.")
+    expect(close(returned, theory.c_transform(C, f), 1e-5), "for ε → 0 the result must become f^c.")
 
 
 def _soft_duality(answer: Answer) -> None:
@@ -238,22 +238,23 @@ _SLOPE = torch.tensor([2.0, 1.0, 2.0, 0.0], dtype=torch.float64)
 
 
 def _penalty_linear(answer: Answer) -> None:
-    found = answer(_linear(_SLOPE), *_pair(4), 10.0)
-    expect(isinstance(found, Tensor), f"return a torch.Tensor, not a {type(found).__name__}.")
+    returned = answer(_linear(_SLOPE), *_pair(4), 10.0)
+    expect(isinstance(returned, Tensor), f"return a torch.Tensor, not a {type(returned).__name__}.")
     expect(
-        found.ndim == 0, f"return one number, the mean over the batch; got the shape {tuple(found.shape)}."
+        returned.ndim == 0,
+        f"return one number, the mean over the batch; got the shape {tuple(returned.shape)}.",
     )
     expect(
-        close(found.detach(), 40),
-        f"⟨a, x⟩ with ‖a‖ = 3 must cost λ(3 - 1)² = 40 for λ = 10; got {float(found.detach()):.4g}.",
+        close(returned.detach(), 40),
+        f"⟨a, x⟩ with ‖a‖ = 3 must cost λ(3 - 1)² = 40 for λ = 10; got {float(returned.detach()):.4g}.",
     )
 
 
 def _penalty_centre(answer: Answer) -> None:
-    found = answer(_linear(_SLOPE), *_pair(4), 10.0, 0.0)
+    returned = answer(_linear(_SLOPE), *_pair(4), 10.0, 0.0)
     expect(
-        close(found.detach(), 90),
-        f"with the centre 0 it must cost λ 3² = 90; got {float(found.detach()):.4g}.",
+        close(returned.detach(), 90),
+        f"with the centre 0 it must cost λ 3² = 90; got {float(returned.detach()):.4g}.",
     )
 
 
@@ -264,10 +265,10 @@ def _penalty_one_sided(answer: Answer) -> None:
 
 
 def _penalty_pictures(answer: Answer) -> None:
-    found = answer(_linear(_SLOPE), *_pair(1, 2, 2), 10.0).detach()
+    returned = answer(_linear(_SLOPE), *_pair(1, 2, 2), 10.0).detach()
     expect(
-        close(found, 40),
-        f"the same numbers as pictures of 2 x 2 pixels must cost the same, 40; got {float(found):.4g}. The norm is that of a"
+        close(returned, 40),
+        f"the same numbers as pictures of 2 x 2 pixels must cost the same, 40; got {float(returned):.4g}. The norm is that of a"
         " whole sample, not of one pixel or row: flatten first.",
     )
 
@@ -297,16 +298,18 @@ def _penalty_trains(answer: Answer) -> None:
         penalty.requires_grad,
         "the penalty has no gradient in the critic's weights and would train nothing: `create_graph=True`.",
     )
-    (found,) = torch.autograd.grad(penalty, weight)
+    (returned,) = torch.autograd.grad(penalty, weight)
     # d/da (‖a‖ - 1)² = 2 (‖a‖ - 1) a/‖a‖.
-    expect(close(found, 2 * 2 * _SLOPE / 3), "the penalty's gradient in the critic's weights is not right.")
+    expect(
+        close(returned, 2 * 2 * _SLOPE / 3), "the penalty's gradient in the critic's weights is not right."
+    )
 
 
 def _penalty_constant(answer: Answer) -> None:
     weight = torch.zeros(4, dtype=torch.float64, requires_grad=True)
-    (found,) = torch.autograd.grad(answer(_linear(weight), *_pair(4), 1.0), weight)
+    (returned,) = torch.autograd.grad(answer(_linear(weight), *_pair(4), 1.0), weight)
     expect(
-        torch.isfinite(found).all(),
+        torch.isfinite(returned).all(),
         "a constant critic gets the gradient NaN: the root of a sum of squares has none at 0. `norm` returns 0 there.",
     )
 
@@ -351,9 +354,11 @@ def gradient_penalty(
 
 def _estimate_value(answer: Answer) -> None:
     W, lam = sp.symbols("W lambda", positive=True)
-    found = sp.sympify(answer(W, lam))
-    expect(isinstance(found, sp.Expr), f"return an expression in W and λ, not a {type(found).__name__}.")
-    unknown = found.free_symbols - {W, lam}
+    returned = sp.sympify(answer(W, lam))
+    expect(
+        isinstance(returned, sp.Expr), f"return an expression in W and λ, not a {type(returned).__name__}."
+    )
+    unknown = returned.free_symbols - {W, lam}
     expect(not unknown, f"the result still holds {', '.join(map(str, unknown))}: put the maximum's s in.")
     known = {
         W: "W itself is what the critic would say without a penalty, at slope 1.",
@@ -364,14 +369,14 @@ def _estimate_value(answer: Answer) -> None:
         W**2 / (2 * lam): "that belongs to the centre 0; here slopes of 1 are free.",
     }
     for expression, reason in known.items():
-        expect(sp.simplify(found - expression) != 0, reason)
+        expect(sp.simplify(returned - expression) != 0, reason)
     for value, weight in np.random.default_rng(0).uniform(0.1, 10, size=(10, 2)):
         numbers = {W: value, lam: weight}
-        wanted = value + value**2 / (2 * weight)
-        got = complex(found.subs(numbers))
+        estimate = value + value**2 / (2 * weight)
+        got = complex(returned.subs(numbers))
         expect(
-            abs(got - wanted) < 1e-9 * wanted,
-            f"for W = {value:.2f} and λ = {weight:.2f} the estimate is {wanted:.3f}; yours is {got.real:.3f}.",
+            abs(got - estimate) < 1e-9 * estimate,
+            f"for W = {value:.2f} and λ = {weight:.2f} the estimate is {estimate:.3f}; yours is {got.real:.3f}.",
         )
 
 
@@ -398,38 +403,40 @@ def penalised_estimate(W: sp.Symbol, lam: sp.Symbol) -> sp.Expr:
 
 
 def _theta_one(answer: Answer) -> None:
-    found = _number(answer(1, 5, 200))
+    returned = _number(answer(1, 5, 200))
     expect(
-        abs(found) <= 0.1,
-        f"for batches of one the best θ is 0, since 𝔼‖x - θz‖ grows with θ; got {found:.2f}.",
+        abs(returned) <= 0.1,
+        f"for batches of one the best θ is 0, since 𝔼‖x - θz‖ grows with θ; got {returned:.2f}.",
     )
 
 
 def _theta_below_one(answer: Answer) -> None:
-    found = _number(answer(16, 10, 20))
+    returned = _number(answer(16, 10, 20))
     expect(
-        found > 0.1,
-        f"for n = 16 and d = 10 the best θ is near 0.45; got {found:.2f}. Is each x matched with the best z?",
+        returned > 0.1,
+        f"for n = 16 and d = 10 the best θ is near 0.45; got {returned:.2f}. Is each x matched with the best z?",
     )
-    expect(found < 0.9, f"for n = 16 and d = 10 the best θ is near 0.45, not the truth; got {found:.2f}.")
+    expect(
+        returned < 0.9, f"for n = 16 and d = 10 the best θ is near 0.45, not the truth; got {returned:.2f}."
+    )
 
 
 def _theta_exact(answer: Answer) -> None:
-    for n, d, repeats, wanted in ((4, 2, 200, 0.45), (16, 2, 60, 0.8), (16, 10, 40, 0.45)):
-        found = _number(answer(n, d, repeats))
+    for n, d, repeats, best in ((4, 2, 200, 0.45), (16, 2, 60, 0.8), (16, 10, 40, 0.45)):
+        returned = _number(answer(n, d, repeats))
         expect(
-            abs(found - wanted) <= 0.16,
-            f"for n = {n} and d = {d} the best θ is {wanted} ± 0.1; got {found:.2f}. Each batch is matched as a whole, and"
+            abs(returned - best) <= 0.16,
+            f"for n = {n} and d = {d} the best θ is {best} ± 0.1; got {returned:.2f}. Each batch is matched as a whole, and"
             " the mean over many draws is taken before the least is sought.",
         )
 
 
 def _theta_of_lengths(answer: Answer) -> None:
     # Squares of the lengths no check can tell from lengths by θ: their least is 0.02 further on at most, for any n and d.
-    found = _number(answer(8, 52, 400))
+    returned = _number(answer(8, 52, 400))
     expect(
-        abs(found - 0.15) < 0.03,
-        f"for n = 8 and d = 52 the best θ is 0.15; got {found:.2f}. Sums of the coordinates' distances, cityblock's, would"
+        abs(returned - 0.15) < 0.03,
+        f"for n = 8 and d = 52 the best θ is 0.15; got {returned:.2f}. Sums of the coordinates' distances, cityblock's, would"
         " give 0.20. Or are x and z drawn anew for each θ? Then what differs between two θ is mostly the draw.",
     )
 
@@ -468,35 +475,36 @@ def _gaussian(dim: int, seed: int = 0) -> Callable[[int], np.ndarray]:
 
 
 def _bias_not_zero(answer: Answer) -> None:
-    found = _number(answer(_gaussian(3), 8, 20))
+    returned = _number(answer(_gaussian(3), 8, 20))
     expect(
-        found > 0.1, "two batches of one distribution are not at distance 0: draw a second batch, of its own."
+        returned > 0.1,
+        "two batches of one distribution are not at distance 0: draw a second batch, of its own.",
     )
 
 
 def _bias_single(answer: Answer) -> None:
-    found, wanted = _number(answer(_gaussian(1), 1, 4000)), 2 / math.sqrt(math.pi)
+    returned, distance = _number(answer(_gaussian(1), 1, 4000)), 2 / math.sqrt(math.pi)
     expect(
-        abs(found - wanted) < 0.07,
-        f"two single points of N(0, 1) are 2/√π = {wanted:.3f} apart on average; got {found:.3f}.",
+        abs(returned - distance) < 0.07,
+        f"two single points of N(0, 1) are 2/√π = {distance:.3f} apart on average; got {returned:.3f}.",
     )
 
 
 def _bias_exact(answer: Answer) -> None:
     for n, dim in ((16, 3), (32, 5)):
-        found = _number(answer(_gaussian(dim), n, 40))
+        returned = _number(answer(_gaussian(dim), n, 40))
         samples = theory.batch_distances([1.0], n, dim, 60, seed=1)[:, 0]
         error = samples.std() * math.sqrt(1 / 40 + 1 / 60)
         expect(
-            abs(found - samples.mean()) < 4 * error,
-            f"batches of {n} from N(0, I) in {dim} dimensions are {samples.mean():.2f} apart on average; got {found:.2f}."
+            abs(returned - samples.mean()) < 4 * error,
+            f"batches of {n} from N(0, I) in {dim} dimensions are {samples.mean():.2f} apart on average; got {returned:.2f}."
             " Is it the mean distance of optimally matched points?",
         )
 
 
 def _bias_falls(answer: Answer) -> None:
-    found = [_number(answer(_gaussian(2), n, 60)) for n in (2, 8, 32)]
-    expect(found[0] > found[1] > found[2], "the bias must fall as batches grow.")
+    returned = [_number(answer(_gaussian(2), n, 60)) for n in (2, 8, 32)]
+    expect(returned[0] > returned[1] > returned[2], "the bias must fall as batches grow.")
 
 
 def _bias_digits(answer: Answer) -> None:

@@ -101,7 +101,12 @@ def untrained_pictures(dataset: str) -> Rivals:
     return {label: {"batch W1": run["64", name]} for name, label in names.items()}
 
 
-def games_table(study: str, metrics: Sequence[str], rivals: Rivals, digits: int = 2) -> Table:
+def games_table(
+    study: str,
+    metrics: Sequence[str] | Mapping[str, Callable[[Record], float]],
+    rivals: Rivals | None = None,
+    digits: int = 2,
+) -> Table:
     """Return the games of a study below their rivals that need no training."""
     runs = load_runs(ROOM)
     return runs.table(
@@ -111,7 +116,7 @@ def games_table(study: str, metrics: Sequence[str], rivals: Rivals, digits: int 
         order=sorted(runs.where(study=study).by(*GAME), key=lambda key: game(*key)),
         label=game,
         heading="game",
-        baselines=_chosen(rivals, metrics),
+        baselines=_chosen(rivals or {}, tuple(metrics)),
         digits=digits,
     )
 

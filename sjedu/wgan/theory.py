@@ -158,11 +158,7 @@ def primal(C: ArrayLike, a: ArrayLike, b: ArrayLike) -> Primal:
 
 
 def dual(C: ArrayLike, a: ArrayLike, b: ArrayLike) -> Dual:
-    """Return the dual: n + m unknowns of any sign, one for each equality, and nm inequalities ``f_i + g_j ≤ C_ij``.
-
-    Raises:
-        ValueError: as `primal`.
-    """
+    """Return the dual: n + m unknowns of any sign, one for each equality, and nm inequalities ``f_i + g_j ≤ C_ij``."""
     cost, left, right = _problem(C, a, b)
     n, m = cost.shape
     sums = scipy.sparse.hstack(

@@ -113,7 +113,7 @@ def test_samples_that_are_not_finite_do_not_pass_for_finite_slopes(bad):
 
 
 @pytest.mark.parametrize(
-    ("constraint", "wanted"),
+    ("constraint", "penalty"),
     [
         (GradientPenalty(10.0), 10 * (3 - 1) ** 2),
         (GradientPenalty(2.5, centre=4.0), 2.5),
@@ -125,9 +125,9 @@ def test_samples_that_are_not_finite_do_not_pass_for_finite_slopes(bad):
     ],
 )
 @pytest.mark.parametrize("shape", [(3,), (3, 1, 1), (1, 3, 1)])
-def test_penalty_of_a_linear_critic(constraint, wanted, shape):
+def test_penalty_of_a_linear_critic(constraint, penalty, shape):
     found = constraint.penalty(linear, REAL.reshape(10, *shape), FAKE.reshape(10, *shape))
-    assert found.item() == pytest.approx(wanted)
+    assert found.item() == pytest.approx(penalty)
 
 
 def test_penalty_is_taken_where_it_says():
@@ -137,9 +137,9 @@ def test_penalty_is_taken_where_it_says():
         seen.append(x.detach())
         return linear(x)
 
-    for where, wanted in (("real", REAL), ("fake", FAKE)):
+    for where, penalty in (("real", REAL), ("fake", FAKE)):
         GradientPenalty(where=where).penalty(critic, REAL, FAKE)
-        assert torch.equal(seen[-1], wanted)
+        assert torch.equal(seen[-1], penalty)
     GradientPenalty().penalty(critic, REAL, FAKE)
     t = (seen[-1] - FAKE) / (REAL - FAKE)
     assert torch.allclose(t, t[:, :1])  # one t a pair, not one a coordinate
@@ -189,11 +189,11 @@ def test_two_point_masses_reach_the_biased_optimum(centre, one_sided):
 def test_penalty_under_autocast_is_near_the_exact_one():
     critic, real = seeded_critic(3).float(), REAL.float()
     constraint = GradientPenalty(centre=0.0, where="fake")
-    wanted = constraint.penalty(critic, real, FAKE.float())
+    penalty = constraint.penalty(critic, real, FAKE.float())
     with torch.autocast("cpu", torch.bfloat16):
         found = constraint.penalty(critic, real, FAKE.float())
     assert found.dtype == torch.float32
-    assert found.item() == pytest.approx(wanted.item(), rel=0.02)
+    assert found.item() == pytest.approx(penalty.item(), rel=0.02)
 
 
 def test_penalty_refuses_batch_normalisation():

@@ -237,7 +237,7 @@ def against_the_mean(draw, n):
         ("0", of_means, "yet each point has to move by 1"),
         ("0", squared, "not the distance that linear programming finds"),
         ("0", each_apart, "return one number, not an array of shape (3,)"),
-        ("1", over_columns, "7 numbers are wanted, one a column; got the shape (5,)"),
+        ("1", over_columns, "expected 7 numbers, one a column; got the shape (5,)"),
         ("1", largest, "weak duality fails"),
         ("1", mean_cost, "weak duality fails"),
         ("1", added, "must take 1.5 from the transform"),
