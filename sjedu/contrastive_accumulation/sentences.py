@@ -10,6 +10,7 @@ import itertools
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -35,6 +36,7 @@ class Graded(NamedTuple):
     source: str
 
 
+@cache
 def embedded_questions(sentences: int = 4096, pairs: int = 1000) -> Graded:
     """Return questions of the embedded grammar; a pair's grade counts what its meanings share (0 to 3)."""
     corpus = embedded_corpus(0, kind="question")
