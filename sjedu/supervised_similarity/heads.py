@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sjedu.checks import check_choice, check_count
+
 Part: TypeAlias = Literal["u", "v", "|u-v|", "u*v"]
 
 #: What a head may see of a pair.
@@ -31,10 +33,10 @@ def concat_features(
         ValueError: if the shapes differ, or parts are none, unknown or twice the same.
     """
     if u.shape != v.shape:
-        raise ValueError(f"u and v must have one shape, got {tuple(u.shape)} and {tuple(v.shape)}")
+        raise ValueError(f"u and v: got {tuple(u.shape)} and {tuple(v.shape)}; expected one shape")
     _check_parts(parts)
-    found = {"u": u, "v": v, "|u-v|": (u - v).abs(), "u*v": u * v}
-    return torch.cat([found[part] for part in parts], dim=-1)
+    columns = {"u": u, "v": v, "|u-v|": (u - v).abs(), "u*v": u * v}
+    return torch.cat([columns[part] for part in parts], dim=-1)
 
 
 class PairHead(nn.Module):
@@ -52,8 +54,7 @@ class PairHead(nn.Module):
     def __init__(self, dim: int, classes: int = 2, parts: Sequence[Part] = ARTICLE_PARTS) -> None:
         super().__init__()
         _check_parts(parts)
-        if classes < 2:
-            raise ValueError(f"classes must be at least 2, got {classes}")
+        check_count("classes", classes, 2)
         self.parts = tuple(parts)
         self.dim = dim
         self.linear = nn.Linear(len(parts) * dim, classes)
@@ -90,7 +91,7 @@ class PairHead(nn.Module):
         """
         if ("u" in self.parts) != ("v" in self.parts):
             raise ValueError(
-                f"parts {self.parts}: a head can be symmetrised if it sees both u and v, or neither"
+                f"parts: got {self.parts}; expected both u and v, or neither, of a head to be symmetrised"
             )
         head = PairHead(self.dim, self.linear.out_features, self.parts)
         head.load_state_dict(self.state_dict())
@@ -128,15 +129,14 @@ class Heads(nn.Module):
     ) -> None:
         super().__init__()
         if not classes:
-            raise ValueError("classes must name at least one set, got none")
+            raise ValueError("classes: got none; expected at least one set")
         self.key = {name: f"all{n}" if shared else name for name, n in classes.items()}
         self.heads = nn.ModuleDict(
             {key: PairHead(dim, classes[name], parts) for name, key in self.key.items()}
         )
 
     def __getitem__(self, name: str) -> PairHead:
-        if name not in self.key:
-            raise ValueError(f"name must be one of {', '.join(self.key)}, got {name!r}")
+        check_choice("name", name, tuple(self.key))
         head = self.heads[self.key[name]]
         assert isinstance(head, PairHead)
         return head
@@ -155,4 +155,4 @@ class Heads(nn.Module):
 
 def _check_parts(parts: Sequence[Part]) -> None:
     if not parts or len(set(parts)) != len(parts) or not set(parts) <= set(PARTS):
-        raise ValueError(f"parts must be different ones of {', '.join(PARTS)}, got {tuple(parts)}")
+        raise ValueError(f"parts: got {tuple(parts)}; expected different ones of {', '.join(PARTS)}")

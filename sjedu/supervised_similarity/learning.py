@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from sjedu.checks import check_choice
 from sjedu.roformer import Batch, Tokenizer
 from sjedu.roformer_sim.losses import contrastive_loss, distillation_loss, equal_texts
 from sjedu.roformer_sim.model import Rows, unpack
@@ -35,7 +36,7 @@ def balanced_batch(sets: Sequence[PairSet], step: int, batch_size: int, seed: in
     """
     share = batch_size // len(sets)
     if share < 1:
-        raise ValueError(f"batch_size must be at least the number of sets, {len(sets)}, got {batch_size}")
+        raise ValueError(f"batch_size: got {batch_size}; expected at least the number of sets, {len(sets)}")
     return [
         pairs.take(batch_indices(step, len(pairs), min(share, len(pairs)), seed + k).tolist())
         for k, pairs in enumerate(sets)
@@ -65,8 +66,7 @@ def label_loss(
     Raises:
         ValueError: if the objective does not learn from labels.
     """
-    if objective not in LABELLED:
-        raise ValueError(f"objective must be one of {', '.join(LABELLED)}, got {objective!r}")
+    check_choice("objective", objective, LABELLED)
     texts = [text for pairs in parts for column in (pairs.first, pairs.second) for text in column]
     sizes = [len(pairs) for pairs in parts for _ in range(2)]
     vectors = torch.split(encode_with_gradient(model, tokenizer, texts), sizes)
@@ -102,9 +102,9 @@ def distil_loss(
     """Return lesson 6's distillation: the teacher's cosines on these sentences, and beside it the loss of writing."""
     sources, batch = both_orders(tokenizer, pairs)
     with torch.no_grad():
-        wanted = encode_with_gradient(teacher, tokenizer, sources)
+        vectors = encode_with_gradient(teacher, tokenizer, sources)
     rows = _rows(student, batch)
-    return distillation_loss(wanted, rows.vectors, weight) + rows.nll.sum() / rows.tokens.sum()
+    return distillation_loss(vectors, rows.vectors, weight) + rows.nll.sum() / rows.tokens.sum()
 
 
 def both_orders(tokenizer: Tokenizer, pairs: Sequence[Pair]) -> tuple[list[str], Batch]:

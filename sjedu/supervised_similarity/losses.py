@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int64, Num
 from torch import Tensor
 
+from sjedu.checks import check_choice
 from sjedu.supervised_similarity.theory import COSINE_KINDS, SCALE, CosineKind
 
 Cosines = Float[Tensor, " pairs"]
@@ -37,13 +38,12 @@ def cosine_loss(
     Source: kexue.fm/archives/8541, its three losses.
     """
     _check_pairs(cosines, labels)
-    if kind not in COSINE_KINDS:
-        raise ValueError(f"kind must be one of {', '.join(COSINE_KINDS)}, got {kind!r}")
+    check_choice("kind", kind, COSINE_KINDS)
     if not -1 <= low < high <= 1:
-        raise ValueError(f"low and high must satisfy -1 <= low < high <= 1, got {low} and {high}")
+        raise ValueError(f"low and high: got {low} and {high}; expected -1 <= low < high <= 1")
     lowest, highest = labels.aminmax()
     if lowest < 0 or highest > 1:
-        raise ValueError(f"labels must be 0 or 1, got {sorted(set(labels.tolist()))}")
+        raise ValueError(f"labels: got {sorted(set(labels.tolist()))}; expected 0 or 1")
     t = labels.to(cosines.dtype)
     if kind == "squared":  # as t is 0 or 1, t (c - 1)² + (1 - t) c² = (c - t)²
         losses = (cosines - t) ** 2
@@ -80,9 +80,9 @@ def cosent_loss(
     """
     _check_pairs(cosines, labels)
     if not scale > 0:
-        raise ValueError(f"scale must be positive, got {scale}")
+        raise ValueError(f"scale: got {scale}; expected a positive number")
     if bool(torch.isnan(labels).any()):
-        raise ValueError("labels must be numbers that can be ordered, got NaN")
+        raise ValueError("labels: got NaN; expected numbers that can be ordered")
     ordered, order = labels.sort()
     scores = scale * cosines[order]
     # Of each pair, how many have a lower label: where its run of equal labels begins.
@@ -95,6 +95,8 @@ def cosent_loss(
 
 def _check_pairs(cosines: Tensor, labels: Tensor) -> None:
     if len(cosines) != len(labels):
-        raise ValueError(f"cosines and labels must be equally many, got {len(cosines)} and {len(labels)}")
+        raise ValueError(
+            f"cosines and labels: got {len(cosines)} and {len(labels)}; expected as many of both"
+        )
     if not len(cosines):
         raise ValueError("cosines: got no pairs; expected at least one")

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from sjedu.checks import check_choice
 from sjedu.measures import auc
 from sjedu.supervised_similarity.heads import ARTICLE_PARTS, PairHead, Part
 from sjedu.supervised_similarity.losses import cosent_loss, cosine_loss
@@ -73,7 +74,7 @@ def draw_pairs(world: World, size: int, seed: int) -> Pairs:
         ValueError: if there are fewer than three pairs.
     """
     if size < 3:
-        raise ValueError(f"size must be at least 3, one pair of each kind, got {size}")
+        raise ValueError(f"size: got {size}; expected at least 3, one pair of each kind")
     rng = np.random.default_rng([world.seed, 0])
     topic_vectors, meaning_vectors = (
         _units(rng.normal(size=(n, world.dim))) for n in (world.topics, world.topics * world.meanings)
@@ -150,8 +151,7 @@ def learn(
         ValueError: if there is no such loss.
     """
     world = world or World()
-    if loss not in LOSSES:
-        raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {loss!r}")
+    check_choice("loss", loss, LOSSES)
     data = draw_pairs(world, pairs, 1)
     labels = careless_labels(data, flips, topic_positives, world.seed)
     with torch.random.fork_rng(devices=[]):

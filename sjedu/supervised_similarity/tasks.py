@@ -28,6 +28,7 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
+from sjedu.checks import check_choice, check_count, check_share
 from sjedu.data.text import (
     COLOURS,
     SOMEBODY,
@@ -124,16 +125,18 @@ class PairSet:
 
     def __post_init__(self) -> None:
         if not self.first:
-            raise ValueError(f"{self.name}: the set is empty; expected at least one pair")
+            raise ValueError(f"{self.name}: got an empty set; expected at least one pair")
         columns = (self.first, self.second, self.labels, self.topical, self.kinds)
         if len({len(column) for column in columns}) > 1:
             raise ValueError(
-                f"{self.name}: expected equally many sentences and labels, got {[len(c) for c in columns]}"
+                f"{self.name}: got {[len(c) for c in columns]} sentences and labels; expected as many of each"
             )
         if len(self.likeness) != len(self.classes):
-            raise ValueError(f"{self.name}: {len(self.classes)} classes, but likeness {self.likeness}")
+            raise ValueError(
+                f"{self.name}, likeness: got {self.likeness}; expected one for each of {len(self.classes)} classes"
+            )
         if unknown := sorted({label for label in self.labels if not 0 <= label < len(self.classes)}):
-            raise ValueError(f"{self.name}: labels must be 0 .. {len(self.classes) - 1}, got {unknown}")
+            raise ValueError(f"{self.name}, labels: got {unknown}; expected 0 .. {len(self.classes) - 1}")
 
     def __len__(self) -> int:
         return len(self.first)
@@ -210,12 +213,10 @@ def embedded_set(name: str, size: int, seed: int, split: Split = "train") -> Pai
     Raises:
         ValueError: if there is no such set or split, or the size is less than 1.
     """
-    if name not in _MAKERS:
-        raise ValueError(f"name must be one of {', '.join(_MAKERS)}, got {name!r}")
+    check_choice("name", name, tuple(_MAKERS))
     if split not in ("train", "valid", "test"):
-        raise ValueError(f"split must be 'train', 'valid' or 'test', got {split!r}")
-    if size < 1:
-        raise ValueError(f"size must be at least 1, got {size}")
+        raise ValueError(f"split: got {split!r}; expected 'train', 'valid' or 'test'")
+    check_count("size", size)
     rng = random.Random(f"{name} {split} {seed}")
     pairs = [_draw(name, rng, split == "test", number) for number in range(size)]
     classes, likeness, cut = _STANDARDS.get(name, (YES_NO, (0, 1), 1))
@@ -272,9 +273,9 @@ def _statements_about(held_out: bool, entity: str) -> tuple[Statement, ...]:
 def _another(rng: random.Random, meaning: Meaning, text: str) -> str:
     """Say the same in other words."""
     while True:
-        found = _write(rng, meaning)
-        if found != text:
-            return found
+        wording = _write(rng, meaning)
+        if wording != text:
+            return wording
 
 
 def _write(rng: random.Random, meaning: Meaning) -> str:
@@ -282,26 +283,25 @@ def _write(rng: random.Random, meaning: Meaning) -> str:
 
 
 def _questions(rng: random.Random, held_out: bool, number: int) -> Drawn:
-    wanted = 3 if number % 2 else number // 2 % 3
-    return _graded_pair(rng, held_out, wanted, strict=True)
+    return _graded_pair(rng, held_out, 3 if number % 2 else number // 2 % 3, strict=True)
 
 
 def _graded(rng: random.Random, held_out: bool, number: int) -> Drawn:
     return _graded_pair(rng, held_out, number % 4, strict=False)
 
 
-def _graded_pair(rng: random.Random, held_out: bool, wanted: int, *, strict: bool) -> Drawn:
+def _graded_pair(rng: random.Random, held_out: bool, likeness: int, *, strict: bool) -> Drawn:
     kinds = ("unrelated", "same entity", "same intent", "paraphrase")
     while True:
         question = _question(rng, held_out)
-        others = [q for q in _QUESTIONS[held_out] if grade(question, q) == wanted]
+        others = [q for q in _QUESTIONS[held_out] if grade(question, q) == likeness]
         if others:
             break
     other = rng.choice(others)
     text = write_question(question, rng)
-    label = int(wanted == 3) if strict else wanted
+    label = int(likeness == 3) if strict else likeness
     second = _another(rng, other, text)
-    return Drawn(text, second, (question, other), label, question.entity == other.entity, kinds[wanted])
+    return Drawn(text, second, (question, other), label, question.entity == other.entity, kinds[likeness])
 
 
 def _statements(rng: random.Random, held_out: bool, number: int) -> Drawn:
@@ -392,25 +392,25 @@ def _closest(rng: random.Random, meaning: Meaning, text: str) -> str:
 
 
 def _nli(rng: random.Random, held_out: bool, number: int) -> Drawn:
-    wanted = NLI[number % 3]
+    label = NLI[number % 3]
     while True:
         premise = _statement(rng, held_out)
-        kind, hypothesis = _hypothesis(rng, premise, wanted, held_out)
-        if relation(premise, hypothesis) == wanted:
+        kind, hypothesis = _hypothesis(rng, premise, label, held_out)
+        if relation(premise, hypothesis) == label:
             text = write_statement(premise, rng)
             second = _another(rng, hypothesis, text)
             topical = same_topic(premise, hypothesis)
-            return Drawn(text, second, (premise, hypothesis), NLI.index(wanted), topical, kind)
+            return Drawn(text, second, (premise, hypothesis), NLI.index(label), topical, kind)
 
 
-def _hypothesis(rng: random.Random, premise: Statement, wanted: str, held_out: bool) -> tuple[str, Statement]:
+def _hypothesis(rng: random.Random, premise: Statement, label: str, held_out: bool) -> tuple[str, Statement]:
     """Propose what may be entailed, contradicted or neither; `relation` decides."""
-    if wanted == "entailment":
+    if label == "entailment":
         wider = replace(premise, subject=SOMEBODY) if premise.subject else premise
         bare = replace(premise, colour=None) if premise.frame != "thing" else premise
         kind, other = rng.choice((("paraphrase", premise), ("somebody", wider), ("any colour", bare)))
         return (kind if other != premise else "paraphrase"), other
-    if wanted == "contradiction":
+    if label == "contradiction":
         if premise.frame in ("request", "thing"):
             return "other colour", _recoloured(rng, premise)
         return "opposite", opposite(premise)
@@ -477,8 +477,7 @@ def real_set(name: str, split: Split, size: int | None = None, seed: int = 0) ->
         ValueError: if there is no such set.
         DataNotFound, DamagedData: if it cannot be read.
     """
-    if name not in REAL_SETS:
-        raise ValueError(f"name must be one of {', '.join(REAL_SETS)}, got {name!r}")
+    check_choice("name", name, tuple(REAL_SETS))
     texts = load_texts(name, "train" if split == "train" else REAL_SETS[name])
     assert texts.second is not None
     assert texts.labels is not None
@@ -506,10 +505,11 @@ def careless(pairs: PairSet, seed: int, *, flips: float = 0.0, topic_positives: 
         ValueError: if the set has not two classes, or a probability is not in [0, 1].
     """
     if len(pairs.classes) != 2:
-        raise ValueError(f"{pairs.name}: careless labels need yes or no, got {len(pairs.classes)} classes")
+        raise ValueError(
+            f"{pairs.name}: got {len(pairs.classes)} classes; expected yes or no, for careless labels"
+        )
     for name, value in (("flips", flips), ("topic_positives", topic_positives)):
-        if not 0 <= value <= 1:
-            raise ValueError(f"{name} must be a probability in [0, 1], got {value}")
+        check_share(name, value)
     rng = np.random.default_rng(seed)
     marked, flipped = rng.random((2, len(pairs)))
     labels = [

@@ -21,6 +21,8 @@ import numpy as np
 import sympy as sp
 from jaxtyping import Float64
 
+from sjedu.checks import check_count, check_share
+
 Real: TypeAlias = int | float
 Numbers: TypeAlias = Sequence[Real] | np.ndarray
 CosineKind: TypeAlias = Literal["squared", "opposite", "margin"]
@@ -47,7 +49,7 @@ def cosine_loss(kind: CosineKind, c: sp.Expr, t: sp.Expr) -> sp.Expr:
         return t * (c - 1) ** 2 + (1 - t) * (c + 1) ** 2
     if kind == "margin":
         return t * sp.Max(HIGH - c, 0) + (1 - t) * sp.Max(c - LOW, 0)
-    raise ValueError(f"kind must be one of {', '.join(COSINE_KINDS)}, got {kind!r}")
+    raise ValueError(f"kind: got {kind!r}; expected one of {', '.join(COSINE_KINDS)}")
 
 
 def cosine_loss_value(kind: CosineKind, c: Real, t: Real) -> float:
@@ -93,15 +95,14 @@ def best_cosine(kind: CosineKind, p: Real) -> float:
     Raises:
         ValueError: if p is not in [0, 1], or there is no such loss.
     """
-    if not 0 <= p <= 1:
-        raise ValueError(f"p must be a probability in [0, 1], got {p}")
+    check_share("p", p)
     if kind == "squared":
         return float(p)
     if kind == "opposite":
         return float(2 * p - 1)
     if kind == "margin":
         return 0.5 if p == 0.5 else float(HIGH if p > 0.5 else LOW)
-    raise ValueError(f"kind must be one of {', '.join(COSINE_KINDS)}, got {kind!r}")
+    raise ValueError(f"kind: got {kind!r}; expected one of {', '.join(COSINE_KINDS)}")
 
 
 def label_probability(
@@ -116,8 +117,7 @@ def label_probability(
         ValueError: if a probability is not in [0, 1].
     """
     for name, value in (("flips", flips), ("topic_positives", topic_positives)):
-        if not 0 <= value <= 1:
-            raise ValueError(f"{name} must be a probability in [0, 1], got {value}")
+        check_share(name, value)
     marked = 1.0 if same_meaning else topic_positives if same_topic else 0.0
     return flips + (1 - 2 * flips) * marked
 
@@ -156,7 +156,7 @@ def cosine(u: Float64[np.ndarray, " d"], v: Float64[np.ndarray, " d"]) -> float:
     """
     lengths = float(np.linalg.norm(u) * np.linalg.norm(v))
     if lengths == 0:
-        raise ValueError("u and v must not be zero: a zero vector has no direction")
+        raise ValueError("u and v: got a zero vector; expected vectors with a direction")
     return float(u @ v) / lengths
 
 
@@ -173,7 +173,7 @@ def mean_cosine(vectors: Float64[np.ndarray, "n d"]) -> float:
         ValueError: if there are fewer than two vectors.
     """
     if len(vectors) < 2:
-        raise ValueError(f"vectors: a mean over pairs needs at least two vectors, got {len(vectors)}")
+        raise ValueError(f"vectors: got {len(vectors)}; expected at least two vectors, for a mean over pairs")
     return float(np.mean([cosine(u, v) for i, u in enumerate(vectors) for v in vectors[:i]]))
 
 
@@ -186,8 +186,7 @@ def mean_cosine_bound(n: int) -> float:
     Raises:
         ValueError: if n is less than 2.
     """
-    if n < 2:
-        raise ValueError(f"n must be at least 2, got {n}")
+    check_count("n", n, 2)
     return -1 / (n - 1)
 
 
@@ -232,8 +231,8 @@ def cosent_limit(cosines: Numbers, labels: Numbers) -> float:
 
 def ranks(values: Numbers) -> Float64[np.ndarray, " n"]:
     """Return the rank of each value from 1; equal values share the mean of their ranks."""
-    found = [1 + sum(w < v for w in values) + (sum(w == v for w in values) - 1) / 2 for v in values]
-    return np.array(found, dtype=np.float64)
+    mean_ranks = [1 + sum(w < v for w in values) + (sum(w == v for w in values) - 1) / 2 for v in values]
+    return np.array(mean_ranks, dtype=np.float64)
 
 
 def spearman(a: Numbers, b: Numbers) -> float:
@@ -243,10 +242,12 @@ def spearman(a: Numbers, b: Numbers) -> float:
         ValueError: if lengths differ, or all values of one are equal: the correlation is then undefined, not 0.
     """
     if len(a) != len(b):
-        raise ValueError(f"a and b must be equally long, got {len(a)} and {len(b)}")
+        raise ValueError(f"a and b: got {len(a)} and {len(b)} values; expected as many of both")
     x, y = ranks(a) - (len(a) + 1) / 2, ranks(b) - (len(b) + 1) / 2
     if not x.any() or not y.any():
-        raise ValueError("a and b must not be constant: the rank correlation of a constant is undefined")
+        raise ValueError(
+            "a and b: got a constant; expected values that differ, or no rank correlation is defined"
+        )
     return float(x @ y / np.sqrt((x @ x) * (y @ y)))
 
 

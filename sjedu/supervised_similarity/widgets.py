@@ -158,7 +158,7 @@ def loss_landscape_scene() -> Scene:
         lines.append(left.plot([], [], color=color, lw=2, label=kind)[0])
         dots.append(left.plot([], [], "o", color=color, ms=8)[0])
     left.legend(
-        handles=lines, labels=["(i) squared", "(ii) opposite", "(iii) margin"], loc="upper right", fontsize=9
+        handles=lines, labels=["(i) squared", "(ii) opposite", "(iii) margin"], loc="upper center", fontsize=9
     )
     curve = right.plot([], [], color=HEAD, lw=2)[0]
     dot = right.plot([], [], "o", color=HEAD, ms=8)[0]
@@ -171,12 +171,12 @@ def loss_landscape_scene() -> Scene:
             mark.set_data(best[-1:], theory.expected_loss_values(kind, best[-1:], p))
         values = theory.head_loss(_GRID, p, tau, weight)
         curve.set_data(_GRID, values)
-        wanted = float(_GRID[int(np.argmin(values))])
-        dot.set_data([wanted], [float(values.min())])
+        lowest = float(_GRID[int(np.argmin(values))])
+        dot.set_data([lowest], [float(values.min())])
         squared, far, margin = map(fixed, best)
         return (
             f"Where {percent(p)} of such pairs are marked alike, (i) wants the cosine {squared}, (ii) {far}, (iii)"
-            f" {margin}; a head with the score {fixed(tau)} beside that of the distance wants {fixed(wanted)}."
+            f" {margin}; a head with the score {fixed(tau)} beside that of the distance wants {fixed(lowest)}."
         )
 
     return Scene(fig, [*lines, *dots, curve, dot], update)

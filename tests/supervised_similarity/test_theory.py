@@ -59,7 +59,7 @@ def test_label_probability_counts_what_is_drawn(flips, marked):
 def test_probabilities_are_checked(name):
     with pytest.raises(ValueError, match=name):
         theory.label_probability(True, True, **{name: 1.5})
-    with pytest.raises(ValueError, match="p must"):
+    with pytest.raises(ValueError, match="p: got"):
         theory.best_cosine("squared", -0.1)
 
 
