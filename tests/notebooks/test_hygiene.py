@@ -31,40 +31,9 @@ NOT_COMPARED = {
     "08_supervised_similarity": 3,
 }
 
-#: What is not yet as it should be. A notebook that is must leave its set: its test fails by passing.
-NOT_YET = {
-    "test_any_cell_can_be_run_again": {
-        "08_supervised_similarity",
-    },
-    "test_code_fits_beside_the_file_browser": {path.stem for path in NOTEBOOKS}
-    - {
-        "00_start_here",
-        "01_wgan",
-        "02_p_tuning",
-        "03_rope_2d",
-        "04_vmf_vae",
-        "05_dirac_smoothing",
-        "06_roformer_sim",
-        "07_contrastive_accumulation",
-    },
-    "test_no_table_is_empty": {path.stem for path in NOTEBOOKS}
-    - {
-        "00_start_here",
-        "01_wgan",
-        "02_p_tuning",
-        "03_rope_2d",
-        "04_vmf_vae",
-        "05_dirac_smoothing",
-        "06_roformer_sim",
-        "07_contrastive_accumulation",
-    },
-}
-
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
 def path(request):
-    if request.param.stem in NOT_YET.get(request.function.__name__, ()):
-        request.node.add_marker(pytest.mark.xfail(strict=True))
     return request.param
 
 
