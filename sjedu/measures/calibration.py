@@ -29,9 +29,6 @@ class Calibration:
         scores: cosines of labelled pairs.
         alike: 1 or 0 of each.
         kind: of the curve.
-
-    Raises:
-        ValueError: as `classification.binary`, and if there is no such kind.
     """
 
     def __init__(self, scores: Numbers, alike: Numbers, kind: Curve = "isotonic") -> None:

@@ -56,18 +56,12 @@ def bootstrap(
 ) -> Correlation:
     """Return the rank correlation with the percentile interval over pairs drawn with replacement.
 
-    The interval says how much the figure depends on which pairs were tested, not on the seed of the training.
-
-    Args:
-        scores: of the pairs.
-        labels: of the pairs.
-        samples: how often pairs are drawn.
-        level: how much of the resampled figures lies within.
-        seed: of the draws.
+    The interval says how much the figure depends on which pairs were tested, not on the seed of the training. Of the
+    figures of so many samples the level is the part that lies within. Draws in which all scores or all labels are equal
+    are drawn again.
 
     Raises:
-        ValueError: as `spearman`, and if there are fewer than 20 samples or level is not in (0, 1). Draws in which all
-            scores or all labels are equal are drawn again.
+        ValueError: if there are fewer than 20 samples or level is not in (0, 1).
     """
     if samples < 20 or not 0 < level < 1:
         raise ValueError(f"samples and level: got {samples} and {level}; expected at least 20 and (0, 1)")

@@ -20,8 +20,7 @@ def frechet_distance(a: np.ndarray | Tensor, b: np.ndarray | Tensor) -> float:
         b: of another, (m, features), m ≥ 2.
 
     Raises:
-        TypeError: if an argument is not real numbers.
-        ValueError: if it is not 2-D, has fewer than two rows or is not finite, or if there are not as many features.
+        TypeError, ValueError: if an argument is not that, or not finite, or if there are not as many features.
     """
     first, second = _features("a", a), _features("b", b)
     if first.shape[1] != second.shape[1]:

@@ -1,7 +1,8 @@
 """How well scores find what is relevant, with one rule for ties: they are broken by chance, and the mean is returned.
 
 So a model that gives the same score to everything is worth what guessing is worth, and not 1. Scores that are NaN or
-infinite are refused: no comparison with NaN is true, and who counts better ones finds none.
+infinite are refused (ValueError): no comparison with NaN is true, and who counts better ones finds none. So is a query
+without a relevant text.
 """
 
 from __future__ import annotations
@@ -20,9 +21,6 @@ def accuracy_at_1(scores: Float[Tensor, "queries corpus"], relevant: Bool[Tensor
 
     Where several have the highest score, a query counts by the share of relevant ones among them: what choosing one of
     them by chance gives on average.
-
-    Raises:
-        ValueError: if the shapes differ, a score is not finite, or a query has no relevant text.
     """
     _check(scores, relevant)
     best = scores == scores.amax(dim=1, keepdim=True)
@@ -35,9 +33,6 @@ def mean_reciprocal_rank(
     """Return the mean of 1/rank of each query's best relevant text among those that are not relevant.
 
     Of these, half of the ones with an equal score rank before it, as they do on average when chance breaks the tie.
-
-    Raises:
-        ValueError: if the shapes differ, a score is not finite, or a query has no relevant text.
     """
     _check(scores, relevant)
     best = scores.masked_fill(~relevant, -torch.inf).amax(dim=1, keepdim=True)
@@ -51,9 +46,6 @@ def recall_at(scores: Float[Tensor, "n n"], k: int) -> float:
 
     Where others have its score, a query counts by the chance that it is: of t texts that share the places from b + 1
     to b + t, it stands in the first k with probability (k - b) / t, if that lies in 0 ... 1.
-
-    Raises:
-        ValueError: if the scores are not square or not finite, or k is less than 1.
     """
     check_count("k", k)
     _check(scores, torch.eye(len(scores), dtype=torch.bool, device=scores.device))

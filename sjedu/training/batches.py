@@ -29,7 +29,7 @@ def batch_indices(step: int, size: int, batch_size: int, seed: int) -> Int64[Ten
         The indices, int64 on the CPU, shape (batch_size,).
 
     Raises:
-        ValueError: if step or seed is negative, or batch_size is not in 1 … size.
+        ValueError: if batch_size is not in 1 … size.
     """
     check_count("step", step, 0)
     check_count("seed", seed, 0)

@@ -38,12 +38,7 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint; `path` holds the old one or the new one at every moment.
-
-    Raises:
-        TypeError: if the state holds something that is neither a tensor nor a JSON value.
-        OSError: if the file cannot be written.
-    """
+    """Write a checkpoint; `path` holds the old one or the new one at every moment."""
     structure, tensors = flatten(checkpoint.state)
     metadata = {
         "format": FORMAT,

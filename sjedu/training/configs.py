@@ -44,13 +44,7 @@ def sweep(
     *,
     progress: bool = True,
 ) -> list[Record]:
-    """Train every config, one after the other, each in a folder of its own that has the run's name.
-
-    Args:
-        train: a room's ``train``.
-        configs: of the runs, each with a ``name``.
-        directory: for the folders; None: nowhere.
-        progress: show a bar for each.
+    """Train every config by a room's ``train``, one after the other, each in a folder of its own with the run's name.
 
     Raises:
         ValueError: if two runs have one name; nothing is trained then.

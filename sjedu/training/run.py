@@ -73,9 +73,8 @@ class Run:
         history: a row for each step that logged something: {"step": 0, "loss": 0.7, ...}.
 
     Raises:
-        TypeError: if config is not a frozen dataclass, or a field has a value of another kind than annotated.
-        ValueError: if a field has a value that its annotation excludes, seed or precision is not one, fp16 meets a
-            CPU, checkpoint_every is less than 1, or `resume` comes without a directory.
+        TypeError: if config is not a frozen dataclass.
+        ValueError: if seed or precision is not one, fp16 meets a CPU, or `resume` comes without a directory.
         CheckpointError: upon entry, if the directory already holds a run, or, when resuming, holds none that fits.
         Interrupted: from the loop, or upon exit, in the place of a KeyboardInterrupt.
     """
@@ -170,7 +169,6 @@ class Run:
 
         Raises:
             RuntimeError: if called twice.
-            TypeError: if a part has no state to save.
             CheckpointError: if the checkpoint holds other parts than these.
         """
         if self._parts is not None:
@@ -315,8 +313,6 @@ class Run:
 
         Raises:
             RuntimeError: if the loop has not come to its end.
-            TypeError, ValueError: if a metric is not a finite number (or a list or dict of such), or a name
-                has other characters than letters, digits, "_", "-" and ".".
         """
         if self._step != self._total:
             raise RuntimeError(f"finish belongs after the loop; {self._step} of {self._total} steps are done")

@@ -11,11 +11,7 @@ from torch import Tensor
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python's, NumPy's and PyTorch's generators, those of all accelerators included.
-
-    Raises:
-        ValueError: if seed is not in 0 … 2³²-1 (NumPy's range).
-    """
+    """Seed Python's, NumPy's and PyTorch's generators, those of all accelerators included, by 0 … 2³²-1."""
     if not 0 <= seed < 2**32:
         raise ValueError(f"seed: got {seed}; expected 0 to 2**32 - 1")
     random.seed(seed)
