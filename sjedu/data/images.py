@@ -88,7 +88,7 @@ def load_images(name: ImageSet, split: Split, *, folder: str | Path | None = Non
     """Return the training or the test pictures of a data set.
 
     Args:
-        name: "digits", "mnist", "fashion_mnist", "cifar10", "cifar100" or "celeba" (faces without labels, 64x64).
+        name: of the set; "celeba" are faces without labels, 64x64.
         split: "train" or "test".
         folder: of data sets; by default the one that the environment variable SJEDU_DATA names.
     """
@@ -337,10 +337,7 @@ def _celeba(split: str, folder: Path | None) -> Images:
 def read_faces(archive: Path, partition: Path, split: str) -> np.ndarray:
     """Read one split of CelebA from its archive of JPEG files, cropped and scaled down.
 
-    Args:
-        archive: img_align_celeba.zip.
-        partition: list_eval_partition.txt: lines of a file's name and 0 (train), 1 (validation) or 2 (test).
-        split: "train" or "test".
+    The partition has lines of a file's name and 0 (train), 1 (validation) or 2 (test).
     """
     wanted = {"train": "0", "test": "2"}[split]
     rows = [line.split() for line in partition.read_text(encoding="utf-8").splitlines() if line.strip()]

@@ -145,13 +145,9 @@ def sample_question(rng: random.Random, level: Level = "train") -> Question:
 def write_question(
     question: Question, rng: random.Random, *, politeness: float = 0.5, form: str | None = None
 ) -> str:
-    """Ask it in one of its ways; `parse_question` is the inverse.
+    """Ask it in one of its ways, or in this form of its `family`; `parse_question` is the inverse.
 
-    Args:
-        question: the meaning.
-        rng: chooses the words.
-        politeness: probability of a beginning like 请问, and of an end like 呢 or 谢谢.
-        form: one of its `family`, where the way is not left to chance.
+    Politeness is the probability of a beginning like 请问, and of an end like 呢 or 谢谢.
     """
     core = rng.choice(family(question)) if form is None else form
     check_choice("form", core, family(question))

@@ -24,75 +24,65 @@ from functools import cache
 from sjedu.checks import check_choice, check_share
 from sjedu.data.text.meanings import meanings
 
-#: Of each domain: how a review may begin, and what is judged: names of the aspect, its good and its bad words.
-_DOMAINS: dict[str, tuple[tuple[str, ...], dict[str, tuple[tuple[str, ...], ...]]]] = {
-    "restaurant": (
-        ("上周去了这家餐厅", "和朋友去这家店吃饭", "中午在这里吃的", "第一次来这家饭店", "点了他们的外卖"),
-        {
-            "taste": (("味道", "口味"), ("好吃", "鲜美", "地道"), ("难吃", "太咸", "油腻")),
-            "speed": (("上菜速度", "上菜"), ("快", "及时"), ("慢", "拖拉")),
-            "portion": (("菜量", "分量"), ("足", "大"), ("少", "小")),
-            "waiters": (("服务员", "店员"), ("热情", "周到"), ("冷淡", "不耐烦")),
-            "room": (("店里环境", "用餐环境"), ("干净", "安静"), ("脏", "吵")),
-            "price": (("菜价", "人均消费"), ("便宜", "实惠"), ("贵", "坑人")),
-        },
-    ),
-    "hotel": (
-        ("上个月住过这家酒店", "出差住在这里", "带家人住了两晚", "第一次住这家宾馆", "假期在这里住的"),
-        {
-            "bed": (("床", "床垫"), ("舒服", "柔软"), ("硬", "潮湿")),
-            "room": (("房间", "客房"), ("宽敞", "整洁"), ("狭窄", "破旧")),
-            "desk": (("前台", "前台态度"), ("友好", "专业"), ("傲慢", "生硬")),
-            "breakfast": (("早餐", "自助早餐"), ("丰富", "新鲜"), ("单调", "凉")),
-            "place": (("酒店位置", "地理位置"), ("方便", "理想"), ("偏", "难找")),
-            "price": (("房费", "房价"), ("划算", "合理"), ("高", "离谱")),
-        },
-    ),
-    "phone": (
-        ("上周买的手机", "给爸爸买的手机", "新手机用了一个月", "刚收到这部手机", "换了这个牌子的手机"),
-        {
-            "screen": (("屏幕", "显示屏"), ("清晰", "细腻"), ("模糊", "暗")),
-            "battery": (("电池", "电量"), ("耐用", "持久"), ("不耐用", "掉电快")),
-            "system": (("系统", "运行速度"), ("流畅", "稳定"), ("卡", "迟钝")),
-            "camera": (("拍照效果", "摄像头"), ("清楚", "漂亮"), ("粗糙", "失真")),
-            "looks": (("外观", "机身"), ("好看", "精致"), ("难看", "笨重")),
-            "price": (("手机价格", "售价"), ("便宜", "公道"), ("贵", "虚高")),
-        },
-    ),
-    "book": (
-        ("周末读完了这本书", "朋友推荐的书", "给孩子买的书", "在书店看到这本书", "刚读完这本小说"),
-        {
-            "story": (("故事", "情节"), ("精彩", "动人"), ("无聊", "老套")),
-            "style": (("文笔", "语言"), ("优美", "生动"), ("生涩", "啰嗦")),
-            "content": (("内容", "观点"), ("深刻", "有用"), ("空洞", "肤浅")),
-            "print": (("印刷", "纸张"), ("清楚", "精美"), ("模糊", "发黄")),
-            "translation": (("翻译", "译文"), ("准确", "通顺"), ("生硬", "混乱")),
-            "price": (("书价", "定价"), ("便宜", "合适"), ("贵", "离谱")),
-        },
-    ),
-    "film": (
-        ("昨天看了这部电影", "和家人去看的电影", "周末看的这部片子", "首映那天看的", "陪朋友看了这部电影"),
-        {
-            "plot": (("剧情", "剧本"), ("精彩", "紧凑"), ("拖沓", "老套")),
-            "acting": (("演技", "演员表演"), ("自然", "出彩"), ("浮夸", "尴尬")),
-            "music": (("配乐", "音乐"), ("好听", "动人"), ("刺耳", "难听")),
-            "picture": (("画面", "特效"), ("震撼", "漂亮"), ("粗糙", "廉价")),
-            "ending": (("结局", "结尾"), ("感人", "巧妙"), ("无聊", "仓促")),
-            "price": (("票价", "电影票"), ("便宜", "实惠"), ("贵", "高")),
-        },
-    ),
-    "clothes": (
-        ("网上买的衣服", "给妈妈买的外套", "刚收到这件衣服", "打折时买的裙子", "这件衣服穿了几天"),
-        {
-            "cloth": (("面料", "布料"), ("柔软", "透气"), ("粗糙", "扎人")),
-            "size": (("尺码", "大小"), ("合适", "标准"), ("偏小", "不准")),
-            "colour": (("颜色", "色彩"), ("好看", "鲜艳"), ("难看", "暗")),
-            "seams": (("做工", "针脚"), ("精细", "结实"), ("马虎", "毛糙")),
-            "cut": (("款式", "版型"), ("时尚", "大方"), ("土气", "过时")),
-            "price": (("衣服价格", "标价"), ("便宜", "公道"), ("贵", "虚高")),
-        },
-    ),
-}
+#: Of each domain a paragraph: how a review may begin; then, of each aspect, its names / its good words / its bad words.
+_GRAMMAR = """
+restaurant  上周去了这家餐厅 和朋友去这家店吃饭 中午在这里吃的 第一次来这家饭店 点了他们的外卖
+taste       味道 口味 / 好吃 鲜美 地道 / 难吃 太咸 油腻
+speed       上菜速度 上菜 / 快 及时 / 慢 拖拉
+portion     菜量 分量 / 足 大 / 少 小
+waiters     服务员 店员 / 热情 周到 / 冷淡 不耐烦
+room        店里环境 用餐环境 / 干净 安静 / 脏 吵
+price       菜价 人均消费 / 便宜 实惠 / 贵 坑人
+
+hotel       上个月住过这家酒店 出差住在这里 带家人住了两晚 第一次住这家宾馆 假期在这里住的
+bed         床 床垫 / 舒服 柔软 / 硬 潮湿
+room        房间 客房 / 宽敞 整洁 / 狭窄 破旧
+desk        前台 前台态度 / 友好 专业 / 傲慢 生硬
+breakfast   早餐 自助早餐 / 丰富 新鲜 / 单调 凉
+place       酒店位置 地理位置 / 方便 理想 / 偏 难找
+price       房费 房价 / 划算 合理 / 高 离谱
+
+phone       上周买的手机 给爸爸买的手机 新手机用了一个月 刚收到这部手机 换了这个牌子的手机
+screen      屏幕 显示屏 / 清晰 细腻 / 模糊 暗
+battery     电池 电量 / 耐用 持久 / 不耐用 掉电快
+system      系统 运行速度 / 流畅 稳定 / 卡 迟钝
+camera      拍照效果 摄像头 / 清楚 漂亮 / 粗糙 失真
+looks       外观 机身 / 好看 精致 / 难看 笨重
+price       手机价格 售价 / 便宜 公道 / 贵 虚高
+
+book        周末读完了这本书 朋友推荐的书 给孩子买的书 在书店看到这本书 刚读完这本小说
+story       故事 情节 / 精彩 动人 / 无聊 老套
+style       文笔 语言 / 优美 生动 / 生涩 啰嗦
+content     内容 观点 / 深刻 有用 / 空洞 肤浅
+print       印刷 纸张 / 清楚 精美 / 模糊 发黄
+translation 翻译 译文 / 准确 通顺 / 生硬 混乱
+price       书价 定价 / 便宜 合适 / 贵 离谱
+
+film        昨天看了这部电影 和家人去看的电影 周末看的这部片子 首映那天看的 陪朋友看了这部电影
+plot        剧情 剧本 / 精彩 紧凑 / 拖沓 老套
+acting      演技 演员表演 / 自然 出彩 / 浮夸 尴尬
+music       配乐 音乐 / 好听 动人 / 刺耳 难听
+picture     画面 特效 / 震撼 漂亮 / 粗糙 廉价
+ending      结局 结尾 / 感人 巧妙 / 无聊 仓促
+price       票价 电影票 / 便宜 实惠 / 贵 高
+
+clothes     网上买的衣服 给妈妈买的外套 刚收到这件衣服 打折时买的裙子 这件衣服穿了几天
+cloth       面料 布料 / 柔软 透气 / 粗糙 扎人
+size        尺码 大小 / 合适 标准 / 偏小 不准
+colour      颜色 色彩 / 好看 鲜艳 / 难看 暗
+seams       做工 针脚 / 精细 结实 / 马虎 毛糙
+cut         款式 版型 / 时尚 大方 / 土气 过时
+price       衣服价格 标价 / 便宜 公道 / 贵 虚高
+"""
+
+_OPENINGS: dict[str, tuple[str, ...]] = {}
+_ASPECTS: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {}
+for _paragraph in _GRAMMAR.strip().split("\n\n"):
+    (_domain, *_openings), *_aspects = map(str.split, _paragraph.splitlines())
+    _OPENINGS[_domain] = tuple(_openings)
+    _ASPECTS[_domain] = {
+        name: tuple(tuple(part.split()) for part in " ".join(words).split("/")) for name, *words in _aspects
+    }
 
 _GOOD = ("好", "不错", "棒", "出色", "让人满意")
 _BAD = ("差", "糟糕", "不行", "让人失望")
@@ -118,7 +108,7 @@ _LEADS = ("", "我", "总之", "总之我", "总的来说", "总的来说我", "
 _AFFIRMING, _DENYING = ("很", "非常"), ("不", "并不")
 
 #: The domains, and the one whose reviews carry no verdict in the corpus: a verdict there has to be transferred.
-DOMAINS: tuple[str, ...] = tuple(_DOMAINS)
+DOMAINS: tuple[str, ...] = tuple(_ASPECTS)
 HELD_OUT_DOMAIN = "hotel"
 
 
@@ -172,7 +162,7 @@ class Review:
 
 def aspects(domain: str) -> tuple[str, ...]:
     """Return what a domain's reviews may judge."""
-    return tuple(_DOMAINS[domain][1])
+    return tuple(_ASPECTS[domain])
 
 
 def sample_review(
@@ -222,11 +212,7 @@ def write_review(
 ) -> str:
     """Put a meaning into words. `parse_review` is the inverse, whatever the generator draws.
 
-    Args:
-        review: the meaning.
-        rng: chooses the words.
-        verdicts: the verdict words to choose from; of `VERDICTS` or `HELD_OUT_VERDICTS`.
-        opening: probability of an opening.
+    A verdict's word is one of `verdicts`; `opening` is the probability of an opening.
     """
     clauses = [_write_opinion(review.domain, opinion, rng) for opinion in review.opinions]
     for place, opinion in enumerate(review.opinions):
@@ -239,7 +225,7 @@ def write_review(
         verdict = write_verdict(review.verdict, rng, verdicts)
         clauses.insert(0 if rng.random() < 0.4 else len(clauses), verdict)
     if rng.random() < opening:
-        clauses.insert(0, rng.choice(_DOMAINS[review.domain][0]))
+        clauses.insert(0, rng.choice(_OPENINGS[review.domain]))
     return "，".join(clauses) + "。"
 
 
@@ -283,7 +269,7 @@ def parse_review(text: str) -> Review:
 def review_words() -> tuple[str, ...]:
     """Return the words that clauses are made of: for whole-word masking."""
     words = {*_GOOD, *_BAD, *VERDICTS, *HELD_OUT_VERDICTS, *_CONCEDING, *_CONTRADICTING, *_ADDING}
-    for _, judged in _DOMAINS.values():
+    for judged in _ASPECTS.values():
         words |= {word for group in judged.values() for part in group for word in part}
     return tuple(sorted(word for word in words if len(word) > 1))
 
@@ -298,7 +284,7 @@ class _Tables:
 @cache
 def _tables() -> _Tables:
     """Every clause that the grammar can write, with its meaning."""
-    openings = {text: domain for domain, (texts, _) in _DOMAINS.items() for text in texts}
+    openings = {text: domain for domain, texts in _OPENINGS.items() for text in texts}
     opinions = meanings(
         (text, (domain, aspect, positive))
         for domain in DOMAINS
@@ -316,7 +302,7 @@ def _tables() -> _Tables:
 
 
 def _opinions(domain: str, aspect: str, positive: bool) -> Iterator[str]:
-    names, good, bad = _DOMAINS[domain][1][aspect]
+    names, good, bad = _ASPECTS[domain][aspect]
     for name in names:
         for is_good, words in ((True, (*good, *_GOOD)), (False, (*bad, *_BAD))):
             denied = is_good != positive
@@ -325,7 +311,7 @@ def _opinions(domain: str, aspect: str, positive: bool) -> Iterator[str]:
 
 
 def _write_opinion(domain: str, opinion: Opinion, rng: random.Random) -> str:
-    names, good, bad = _DOMAINS[domain][1][opinion.aspect]
+    names, good, bad = _ASPECTS[domain][opinion.aspect]
     denied = rng.random() < 0.2
     is_good = opinion.positive != denied
     own, general = (good, _GOOD) if is_good else (bad, _BAD)

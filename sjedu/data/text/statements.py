@@ -47,28 +47,20 @@ HELD_OUT_STATEMENT_ENTITIES = frozenset({"自行车", "椅子", "书包", "苏�
 
 #: Of each frame and value: the ways to say it; {s} is the subject, {e} the entity with its colour, {m} the same
 #: with a measure word.
+_GRAMMAR = """
+like     yes  {s}喜欢{e} {s}很喜欢{e} {s}非常喜欢{e} {s}爱{e} {e}{s}很喜欢 {s}对{e}很着迷
+like     no   {s}不喜欢{e} {s}讨厌{e} {s}并不喜欢{e} {s}一点也不喜欢{e} {e}{s}不喜欢 {s}很反感{e} {s}没喜欢过{e}
+want     yes  {s}想买{m} {s}要买{m} {s}打算买{m} {s}准备买{m} {s}想要{m} {m}{s}想买
+want     no   {s}不想买{e} {s}不要{e} {s}没打算买{e} {s}不准备买{e} {s}并不想要{e} {e}{s}不想买 {s}拒绝买{e}
+good     yes  {e}不错 {e}很好 {e}真棒 {e}挺好的 {e}非常好 这{e}好极了
+good     no   {e}不好 {e}很差 {e}真糟糕 {e}不怎么好 {e}不行 {e}一点也不好 这{e}没那么好
+request  yes  给我推荐一款{e} 推荐{m} 麻烦来{m} 请帮我找{m} 我需要{m}，有吗 有没有{e}推荐
+thing    yes  {e} {m}
+"""
 _FORMS: dict[tuple[str, bool], tuple[str, ...]] = {
-    ("like", True): (
-        "{s}喜欢{e}", "{s}很喜欢{e}", "{s}非常喜欢{e}", "{s}爱{e}", "{e}{s}很喜欢", "{s}对{e}很着迷",
-    ),
-    ("like", False): (
-        "{s}不喜欢{e}", "{s}讨厌{e}", "{s}并不喜欢{e}", "{s}一点也不喜欢{e}", "{e}{s}不喜欢",
-        "{s}很反感{e}", "{s}没喜欢过{e}",
-    ),
-    ("want", True): ("{s}想买{m}", "{s}要买{m}", "{s}打算买{m}", "{s}准备买{m}", "{s}想要{m}", "{m}{s}想买"),
-    ("want", False): (
-        "{s}不想买{e}", "{s}不要{e}", "{s}没打算买{e}", "{s}不准备买{e}", "{s}并不想要{e}",
-        "{e}{s}不想买", "{s}拒绝买{e}",
-    ),
-    ("good", True): ("{e}不错", "{e}很好", "{e}真棒", "{e}挺好的", "{e}非常好", "这{e}好极了"),
-    ("good", False): (
-        "{e}不好", "{e}很差", "{e}真糟糕", "{e}不怎么好", "{e}不行", "{e}一点也不好", "这{e}没那么好",
-    ),
-    ("request", True): (
-        "给我推荐一款{e}", "推荐{m}", "麻烦来{m}", "请帮我找{m}", "我需要{m}，有吗", "有没有{e}推荐",
-    ),
-    ("thing", True): ("{e}", "{m}"),
-}  # fmt: skip
+    (frame, value == "yes"): tuple(forms)
+    for frame, value, *forms in map(str.split, _GRAMMAR.strip().splitlines())
+}
 
 _OPENINGS = ("", "其实", "说实话，", "听说")
 _FRAMES: tuple[Frame, ...] = get_args(Frame)
