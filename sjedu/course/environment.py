@@ -74,7 +74,7 @@ def setup(room: str | None = None, preset: str = "cpu") -> Setup:
         preset: "cpu" or "gpu", or another preset of the lesson's experiment.
 
     Raises:
-        ValueError: if there is no such lesson or preset.
+        ValueError: if there is no such preset.
         SetupError: if a package is missing or too old; the message says what to do.
     """
     title = lesson(room).title if room else "start page"

@@ -23,11 +23,7 @@ COMMON = (
 
 
 def glossary(room: str | None = None) -> Table:
-    """Return the terms of a lesson, or those that all lessons share, as a table.
-
-    Args:
-        room: the lesson's room, for instance "rope_2d"; None for the shared terms.
-    """
+    """Return the terms of a lesson, by its room, or those that all lessons share, as a table."""
     terms = COMMON if room is None else lesson(room).terms
     return Table(
         ["English", "中文", "meaning"], [[term.english, term.chinese, term.meaning] for term in terms]

@@ -53,11 +53,7 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
 
 
 def dumps(notebook: NotebookNode) -> str:
-    """Return the text of a notebook file: sorted keys, one newline at the end.
-
-    Raises:
-        nbformat.ValidationError: if it is no valid notebook.
-    """
+    """Return the text of a notebook file: sorted keys, one newline at the end."""
     nbformat.validate(notebook)
     text: str = nbformat.writes(notebook, version=nbformat.NO_CONVERT)
     return text.rstrip("\n") + "\n"

@@ -43,26 +43,13 @@ def read(path: Path) -> NotebookNode:
 
 
 def prepared(path: Path, root: Path = ROOT) -> NotebookNode:
-    """Return the notebook with its generated cells filled, in its stored form; nothing is run or written.
-
-    Raises:
-        ValueError: if the file is no notebook, or its cells are not as `weave` and `normalise` need them.
-    """
+    """Return the notebook with its generated cells filled, in its stored form; nothing is run or written."""
     inside = PurePosixPath(path.resolve().relative_to(root.resolve()).as_posix())
     return normalise(weave(read(path), inside, Repository.of(root)))
 
 
 def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
-    """Run a notebook in a fresh kernel of this Python, and return it with its outputs.
-
-    Args:
-        notebook: the notebook; its outputs are replaced.
-        folder: where its kernel runs.
-
-    Raises:
-        nbclient.exceptions.CellExecutionError: if a cell raises.
-        nbclient.exceptions.CellTimeoutError: if a cell takes more than `TIMEOUT` seconds.
-    """
+    """Run a notebook in a fresh kernel of this Python in that folder, and return it with its new outputs."""
     client = NotebookClient(
         notebook,
         kernel_name="python3",
@@ -76,34 +63,21 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
 
 
 def run(path: Path, root: Path = ROOT) -> NotebookNode:
-    """Weave, run and normalise one notebook and write it in place; a notebook that fails is left as it was.
-
-    Raises:
-        ValueError: as `prepared` and `normalise`.
-        nbclient.exceptions.CellExecutionError: if a cell raises.
-    """
+    """Weave, run and normalise one notebook and write it in place; a notebook that fails is left as it was."""
     notebook = normalise(execute(prepared(path, root), path.parent))
     path.write_text(dumps(notebook), "utf-8")
     return notebook
 
 
 def products(root: Path = ROOT) -> Iterator[tuple[Path, bytes]]:
-    """Yield each file that is made from the notebooks and the package, with the content it should have.
-
-    Raises:
-        ValueError: if a notebook or the README's markers are not as they should be.
-    """
+    """Yield each file that is made from the notebooks and the package, with the content it should have."""
     for path in sorted((root / "notebooks").glob("*.ipynb")):
         yield path, dumps(prepared(path, root)).encode()
     yield from summaries(root)
 
 
 def summaries(root: Path) -> Iterator[tuple[Path, bytes]]:
-    """Yield the files made besides the notebooks: the README, and its picture from the outputs of a lesson.
-
-    Raises:
-        ValueError: if the README has no markers.
-    """
+    """Yield the files made besides the notebooks: the README, and its picture from the outputs of a lesson."""
     for lesson in LESSONS:
         path = root / lesson.notebook
         if path.is_file() and (content := picture(read(path))) is not None:

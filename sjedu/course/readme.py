@@ -25,11 +25,7 @@ def picture(notebook: NotebookNode) -> bytes | None:
 
 
 def woven_readme(root: Path, repository: Repository) -> str:
-    """Return the README with the badges of the start page.
-
-    Raises:
-        ValueError: if their markers are not there, once each and in order.
-    """
+    """Return the README with the badges of the start page."""
     text = (root / "README.md").read_text("utf-8")
     return between_markers(text, "badges", repository.badges(START))
 

@@ -41,9 +41,8 @@ def add(directories: Sequence[Path]) -> list[str]:
     """Add runs to the package, or put them in the place of those with their configs; return what was done.
 
     Raises:
-        RecordError: if a directory holds no finished run; if its commit is unknown or was changed; if its study is
-            none of the room's; if today's Config does not take its config; if a file that it names is not there, or
-            is that of another run. Nothing is written then.
+        RecordError: if a file that a run names is not there, or is that of another run. Nothing is written then, nor
+            if a run may not become part of the package.
     """
     runs = [(load(directory), directory) for directory in directories]
     rooms = {run.lesson: [up_to_date(each) for each in read_recorded(run.lesson)] for run, _ in runs}
@@ -79,11 +78,7 @@ def migrate_all() -> list[str]:
 
 
 def load(directory: Path) -> Record:
-    """Return the record that a run left, if it may become part of the package.
-
-    Raises:
-        RecordError: if it may not.
-    """
+    """Return the record that a run left, if it may become part of the package."""
     try:
         record = up_to_date(Record.load(directory))
     except FileNotFoundError:
@@ -101,11 +96,7 @@ def load(directory: Path) -> Record:
 
 
 def up_to_date(record: Record) -> Record:
-    """The record with its config as today's Config of its room has it.
-
-    Raises:
-        RecordError: if its study is none of the room's, or that Config does not take it.
-    """
+    """The record with its config as today's Config of its room has it."""
     return dataclasses.replace(record, config=plain(dataclasses.asdict(config_of(record)), "config"))
 
 

@@ -44,23 +44,15 @@ class Source:
 
 
 def show_source(function: Callable[..., Any]) -> Source:
-    """Return a function's source, to be the last line of a notebook's cell; of its docstring the first line.
-
-    Raises:
-        TypeError: if it was not written with ``def``.
-    """
+    """Return a function's source, to be the last line of a notebook's cell; of its docstring the first line."""
     return Source(source(function))
 
 
 def source(function: Callable[..., Any], *, docstring: bool = True) -> str:
-    """Return a function's source from its ``def`` line on, without decorators.
-
-    Args:
-        function: one that was written with ``def``.
-        docstring: whether the first line of its docstring is kept.
+    """Return a function's source from its ``def`` line on, without decorators; of its docstring the first line or none.
 
     Raises:
-        TypeError: if it is none.
+        TypeError: if it was not written with ``def``.
     """
     text = textwrap.dedent(inspect.getsource(function))
     definition = ast.parse(text).body[0]

@@ -38,12 +38,7 @@ class WeaveError(ValueError):
 
 
 def weave(notebook: NotebookNode, path: PurePosixPath, repository: Repository) -> NotebookNode:
-    """Return the notebook with its generated cells filled from the package.
-
-    Args:
-        notebook: the notebook; it is not changed.
-        path: where it lies in the repository, for instance notebooks/03_rope_2d.ipynb.
-        repository: where the repository is, for badges and the setup cell.
+    """Return a copy of the notebook that lies at this path in the repository, its generated cells filled.
 
     Raises:
         WeaveError: if a cell's kind is unknown, stands twice or in a cell of the wrong type, or if the
