@@ -16,6 +16,8 @@ from __future__ import annotations
 import math
 from typing import SupportsFloat
 
+from sjedu.checks import check_count, check_not_negative, check_share
+
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -23,12 +25,8 @@ def fixed(value: SupportsFloat, digits: int = 2, sign: bool = False) -> str:
     """Return the value with so many decimals and a true minus: "−0.31"; with `sign` also "+0.31".
 
     What rounds to zero has no sign: "0.00".
-
-    Raises:
-        ValueError: if `digits` is negative.
     """
-    if digits < 0:
-        raise ValueError(f"digits: got {digits!r}; expected at least 0")
+    check_count("digits", digits, least=0)
     text = f"{float(value):{'+' if sign else ''}.{digits}f}"
     if not text.strip("+-0."):
         text = text.lstrip("+-")
@@ -39,13 +37,12 @@ def about(value: SupportsFloat, digits: int = 2) -> str:
     """Return the value rounded to so many significant digits: "0.96", "1.6", "23", "1.2·10⁻⁵".
 
     Raises:
-        ValueError: if `value` is not finite or `digits` is less than 1.
+        ValueError: if `value` is not finite.
     """
     number = float(value)
     if not math.isfinite(number):
         raise ValueError(f"value: got {value!r}; expected a finite number")
-    if digits < 1:
-        raise ValueError(f"digits: got {digits!r}; expected at least 1")
+    check_count("digits", digits)
     mantissa, exponent = f"{number:.{digits - 1}e}".split("e")
     power = int(exponent)
     if -4 <= power < 6:
@@ -69,24 +66,14 @@ def interval(low: SupportsFloat, high: SupportsFloat, digits: int = 2) -> str:
 
 
 def p_value(p: float) -> str:
-    """Return "p = 0.034" with two significant digits, or "p < 0.001".
-
-    Raises:
-        ValueError: if `p` is no probability.
-    """
-    if not 0 <= p <= 1:
-        raise ValueError(f"p: got {p!r}; expected a number from 0 to 1")
+    """Return "p = 0.034" with two significant digits, or "p < 0.001"."""
+    check_share("p", p)
     return "p < 0.001" if p < 0.001 else f"p = {about(p)}"
 
 
 def at_most(value: float) -> str:
-    """Return "≤ 1e-12" for 3.4e-13: an error rounded up to a power of ten, alike on every machine.
-
-    Raises:
-        ValueError: if `value` is negative or not finite.
-    """
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"value: got {value!r}; expected a finite number that is not negative")
+    """Return "≤ 1e-12" for 3.4e-13: an error rounded up to a power of ten, alike on every machine."""
+    check_not_negative("value", value)
     if value == 0:
         return "exactly 0"
     exponent = math.floor(math.log10(value))

@@ -113,15 +113,9 @@ class Labels(PathCollection):
         color: str = COLORS.ink,
         transform: Transform | None = None,
     ) -> None:
-        """Place texts, empty at first.
+        """Place texts, empty at first, of this size in points; that part of each stands at its position, at mid-height.
 
-        Args:
-            ax: to add the texts to.
-            positions: of the texts, which stand at mid-height there.
-            size: in points.
-            align: which part of a text stands at its position.
-            color: of all texts.
-            transform: of the positions; `ax.transData` unless given.
+        The transform is that of the positions; `ax.transData` unless given.
         """
         super().__init__([], offsets=np.array(positions), offset_transform=transform or ax.transData)
         self._shift = {"left": 0.0, "center": 0.5, "right": 1.0}[align]

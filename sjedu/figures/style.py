@@ -22,6 +22,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from sjedu.checks import check_positive
+
 __all__ = [
     "COLORS",
     "CYCLE",
@@ -92,20 +94,11 @@ def figure(
 ) -> tuple[Figure, Any]:
     """Make an empty figure in the house style.
 
-    It is a plain `matplotlib.figure.Figure`: nothing keeps it alive, and no notebook shows it by itself.
-
-    Args:
-        width: in inches; one inch is 100 pixels of the page.
-        height: in inches.
-        rows: of axes.
-        cols: of axes.
-        **subplot_kw: passed on to `Figure.subplots` (`sharex`, `width_ratios`, ...).
+    It is a plain `matplotlib.figure.Figure`: nothing keeps it alive, and no notebook shows it by itself. Width and
+    height are in inches, of which one is 100 pixels of the page.
 
     Returns:
-        The figure and its axes: one `Axes`, or an array of them as `Figure.subplots` gives it.
-
-    Raises:
-        ValueError: when a size or a number of axes is not positive.
+        The figure and its axes: one `Axes`, or an array of them, as `Figure.subplots` gives it with these options.
     """
     return _on_card(width, height, lambda fig: fig.subplots(rows, cols, **subplot_kw))
 
@@ -113,39 +106,25 @@ def figure(
 def mosaic(
     layout: str, width: Real = 8.6, height: Real = 5.0, **mosaic_kw: Any
 ) -> tuple[Figure, dict[str, Axes]]:
-    """Make an empty figure whose axes `layout` names and arranges: "ABC;DDD" is a wide D under three.
-
-    Args:
-        layout: as in `Figure.subplot_mosaic`.
-        width: in inches; one inch is 100 pixels of the page.
-        height: in inches.
-        **mosaic_kw: passed on to `Figure.subplot_mosaic` (`height_ratios`, ...).
+    """Make a `figure` whose axes `layout` names and arranges: "ABC;DDD" is a wide D under three.
 
     Returns:
-        The figure, and its axes by name.
-
-    Raises:
-        ValueError: when a size is not positive, or an area of the layout is not a rectangle.
+        The figure, and its axes by name, as `Figure.subplot_mosaic` gives them with these options.
     """
     return _on_card(width, height, lambda fig: fig.subplot_mosaic(layout, **mosaic_kw))
 
 
 def _on_card(width: Real, height: Real, arrange: Callable[[Figure], T]) -> tuple[Figure, T]:
-    size = _positive("width", width), _positive("height", height)
+    check_positive("width", width)
+    check_positive("height", height)
     with matplotlib.rc_context(_STYLE):
         margins = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
-        fig = Figure(figsize=size, dpi=PIXELS_PER_INCH, facecolor=COLORS.card, layout=margins)
+        fig = Figure(figsize=(width, height), dpi=PIXELS_PER_INCH, facecolor=COLORS.card, layout=margins)
         axes = arrange(fig)
     for ax in fig.axes:
         # Ticks are made on first use, outside the context above: tell the axes what they will look like.
         ax.tick_params(color=COLORS.grey, labelcolor=COLORS.ink, labelsize=9)
     return fig, axes
-
-
-def _positive(name: str, size: Real) -> float:
-    if not size > 0:
-        raise ValueError(f"{name}: got {size!r}; expected a positive number")
-    return float(size)
 
 
 def png(fig: Figure, alt: str = "") -> bytes:

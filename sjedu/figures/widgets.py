@@ -139,10 +139,10 @@ class Choice(Control):
 
 @dataclass(frozen=True)
 class Toggle(Control):
-    """Yes or no; see `toggle`."""
+    """Yes or no: a box to tick."""
 
     label: str
-    value: bool
+    value: bool = False
 
     def values(self) -> Sequence[bool]:
         """No, yes."""
@@ -159,12 +159,12 @@ class Toggle(Control):
 
 @dataclass(frozen=True)
 class TextLine(Control):
-    """A line to type in; see `text_line`."""
+    """A line to type in; the examples are other lines worth showing where nobody can type."""
 
     label: str
     value: str
-    examples: tuple[str, ...]
-    width: str
+    examples: Sequence[str] = ()
+    width: str = "26em"
 
     def values(self) -> Sequence[str]:
         """The line to start with, and the examples."""
@@ -232,14 +232,8 @@ def choice(label: str, options: Sequence[str] | Mapping[str, Any], value: Any = 
     return Choice(label, known, values[0] if value is None else value)
 
 
-def toggle(label: str, value: bool = False) -> Toggle:
-    """Describe a box to tick."""
-    return Toggle(label, value)
-
-
-def text_line(label: str, value: str, examples: Sequence[str] = (), width: str = "26em") -> TextLine:
-    """Describe a line to type in; the examples are other lines worth showing where nobody can type."""
-    return TextLine(label, value, tuple(examples), width)
+#: These two have nothing to check or to fill in.
+toggle, text_line = Toggle, TextLine
 
 
 # ---------------------------------------------------------------- widgets
@@ -286,9 +280,6 @@ class Explorer(ABC):
 
         When a state cannot be shown, the error stands below in its place: an old picture must not pass for the answer
         to a new question.
-
-        Raises:
-            Exception: whatever the widget's function raises for the state that it opens with.
         """
         import ipywidgets
 
