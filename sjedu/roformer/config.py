@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sjedu.checks import check_choice, check_count
+from sjedu.checks import PositiveInt, ProperShare, check_choice, check_fields
 
 
 @dataclass(frozen=True)
@@ -36,21 +36,21 @@ class RoFormerConfig:
         pooler: whether a dense layer with tanh on the first token is part of the model.
 
     Raises:
-        ValueError: if a size is not positive, or does not fit another; says which.
+        ValueError: if a size does not fit another; says which.
     """
 
     model_type: str = "roformer"
-    vocab_size: int = 50_000
-    hidden_size: int = 768
-    embedding_size: int = 768
-    num_hidden_layers: int = 12
-    num_attention_heads: int = 12
-    intermediate_size: int = 3072
+    vocab_size: PositiveInt = 50_000
+    hidden_size: PositiveInt = 768
+    embedding_size: PositiveInt = 768
+    num_hidden_layers: PositiveInt = 12
+    num_attention_heads: PositiveInt = 12
+    intermediate_size: PositiveInt = 3072
     hidden_act: str = "gelu"
-    hidden_dropout_prob: float = 0.1
-    attention_probs_dropout_prob: float = 0.1
-    max_position_embeddings: int = 1536
-    type_vocab_size: int = 2
+    hidden_dropout_prob: ProperShare = 0.1
+    attention_probs_dropout_prob: ProperShare = 0.1
+    max_position_embeddings: PositiveInt = 1536
+    type_vocab_size: PositiveInt = 2
     layer_norm_eps: float = 1e-12
     initializer_range: float = 0.02
     pad_token_id: int | None = 0
@@ -58,11 +58,7 @@ class RoFormerConfig:
     pooler: bool = False
 
     def __post_init__(self) -> None:
-        for name in _SIZES:
-            check_count(name, getattr(self, name))
-        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name}: got {getattr(self, name)}; expected a number in [0, 1)")
+        check_fields(self)
         check_choice("model_type", self.model_type, ("roformer", "bert"))
         check_choice("hidden_act", self.hidden_act, ("gelu", "gelu_new", "relu"))
         check_choice("norm", self.norm, ("post", "pre"))
@@ -87,11 +83,7 @@ class RoFormerConfig:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> RoFormerConfig:
-        """Read what stands in a config.json of ours or of Transformers; fields that mean nothing here are left out.
-
-        Raises:
-            ValueError: if it asks for something that this model cannot do; says what.
-        """
+        """Read what stands in a config.json of ours or of Transformers; fields that mean nothing here are left out."""
         only = {
             "rotary_value": False,
             "add_cross_attention": False,
@@ -113,15 +105,3 @@ class RoFormerConfig:
         """Return the content of a config.json, which Transformers reads as well."""
         name = {"roformer": "RoFormerForMaskedLM", "bert": "BertForMaskedLM"}[self.model_type]
         return {"architectures": [name], **dataclasses.asdict(self), "rotary_value": False}
-
-
-_SIZES = (
-    "vocab_size",
-    "hidden_size",
-    "embedding_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "max_position_embeddings",
-    "type_vocab_size",
-)

@@ -18,6 +18,7 @@ import random
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated, Literal, TypeAlias
 
 import torch
@@ -39,6 +40,7 @@ from sjedu.data.text import (
     write_review,
 )
 from sjedu.data.text.corpus import Kind
+from sjedu.measures import auc
 from sjedu.records import Record
 from sjedu.roformer.card import write_card
 from sjedu.roformer.config import RoFormerConfig
@@ -310,10 +312,7 @@ def decay_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, 
     embeddings = {id(module.weight) for module in model.modules() if isinstance(module, torch.nn.Embedding)}
     decaying = [p for p in model.parameters() if p.ndim > 1 and id(p) not in embeddings]
     others = [p for p in model.parameters() if p.ndim < 2 or id(p) in embeddings]
-    return [
-        {"params": decaying, "weight_decay": weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
+    return [{"params": decaying, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
 # ---------------------------------------------------------------- tests
@@ -357,11 +356,10 @@ def verdict_auc(
         "held-out domain": ([HELD_OUT_DOMAIN], VERDICTS),
         "held-out words": (known, HELD_OUT_VERDICTS),
     }
-    areas = {}
-    for name, (domains, words) in groups.items():
-        each = [_verdict_auc(model, tokenizer, objective, domains, word, reviews) for word in words]
-        areas[name] = sum(each) / len(each)
-    return areas
+    return {
+        name: fmean(_verdict_auc(model, tokenizer, objective, domains, word, reviews) for word in words)
+        for name, (domains, words) in groups.items()
+    }
 
 
 def _verdict_auc(
@@ -372,8 +370,6 @@ def _verdict_auc(
     word: str,
     reviews: int,
 ) -> float:
-    from sklearn.metrics import roc_auc_score
-
     rng = random.Random(f"{word} {domains}")
     drawn = [
         sample_review(rng, domain=rng.choice(domains), label=i % 2 == 0, verdict_rate=0.0)
@@ -382,7 +378,7 @@ def _verdict_auc(
     texts = [write_review(review, rng).removesuffix("。") + "，总之我" for review in drawn]
     scores = gap_logits(model, tokenizer, objective, texts, f"{word}。", ("很", "不"))
     difference = scores[:, 0] - scores[:, 1]
-    return float(roc_auc_score([review.label for review in drawn], difference.numpy()))
+    return auc(difference, [review.label for review in drawn])
 
 
 @torch.no_grad()
@@ -396,18 +392,8 @@ def gap_logits(
 ) -> torch.Tensor:
     """Return the logits of candidates in the gap between two texts, (texts, candidates), on the CPU.
 
-    A model of masked words reads both sides and [MASK] between them; a causal one reads what stands before.
-
-    Args:
-        model: to be asked.
-        tokenizer: of the model.
-        objective: of the model.
-        before: texts before the gap.
-        after: the text behind it.
-        candidates: single tokens.
-
-    Raises:
-        ValueError: if a candidate is not one token, or a text is too long.
+    A model of masked words reads both sides and [MASK] between them; a causal one reads what stands before. The
+    candidates are single tokens.
     """
     ids = torch.tensor([tokenizer.id(candidate) for candidate in candidates])
     most = model.config.max_position_embeddings

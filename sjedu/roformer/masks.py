@@ -19,9 +19,6 @@ def padding_mask(lengths: Int64[Tensor, " batch"], size: int) -> Bool[Tensor, "b
     Args:
         lengths: of the texts, each 1 .. size.
         size: to which they are padded.
-
-    Raises:
-        ValueError: if a length is not in 1 .. size.
     """
     _check("lengths", lengths, 1, size)
     return (torch.arange(size, device=lengths.device) < lengths[:, None])[:, None]
@@ -42,9 +39,6 @@ def prefix_mask(source_lengths: Int64[Tensor, " batch"], size: int) -> Bool[Tens
     Args:
         source_lengths: s of each text, [CLS] and the first [SEP] included, each 0 .. size; 0 is causal.
         size: of source and target together.
-
-    Raises:
-        ValueError: if a length is not in 0 .. size.
     """
     _check("source_lengths", source_lengths, 0, size)
     in_source = torch.arange(size, device=source_lengths.device) < source_lengths[:, None]

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -35,12 +36,7 @@ _ACTIVATIONS: Activations = {"gelu": F.gelu, "gelu_new": partial(F.gelu, approxi
 class Cache:
     """For speed: keys and values of the tokens seen so far, so that the next token costs one position and not all.
 
-    Args:
-        config: of the model.
-        batch: how many texts are decoded together.
-        size: for how many tokens there is room.
-        device: where the model is.
-        dtype: of the keys and values: the model's, or autocast's.
+    There is room for a batch of texts of so many tokens, in the dtype of keys and values: the model's, or autocast's.
 
     Attributes:
         length: how many tokens are in it.
@@ -381,9 +377,6 @@ class LanguageModel(nn.Module):
     """RoFormer with the head that says which word stands at a token: for masked words or for the next one.
 
     The head is dense, activation, normalisation, and the product with the words' own embeddings, plus a bias.
-
-    Args:
-        config: its sizes.
     """
 
     def __init__(self, config: RoFormerConfig) -> None:
@@ -400,30 +393,18 @@ class LanguageModel(nn.Module):
         self,
         ids: Int64[Tensor, "batch tokens"] | None = None,
         *,
-        mask: Bool[Tensor, "*_"] | None = None,
-        words: Float[Tensor, "batch tokens width"] | None = None,
-        types: Int64[Tensor, "batch tokens"] | None = None,
-        positions: Int64[Tensor, ...] | None = None,
-        cache: Cache | None = None,
-        lengths: Int64[Tensor, " batch"] | None = None,
-        where: Tensor | None = None,
+        where: Bool[Tensor, "batch tokens"] | None = None,
+        **context: Any,
     ) -> Float[Tensor, "*places vocabulary"]:
-        """Return the logits of every word at every token; arguments as in `RoFormer.forward`.
+        """Return the logits of every word at every token.
 
         Args:
             ids: of the tokens.
-            mask: who sees whom.
-            words: embeddings instead of ids.
-            types: segments.
-            positions: of the tokens.
-            cache: of the tokens before.
-            lengths: of the texts, to leave out the padding.
-            where: boolean, (batch, tokens): only there; the logits are then (number of True, vocabulary). With a
-                large vocabulary the product with it is most of the work.
+            where: only there; the logits are then (number of True, vocabulary). With a large vocabulary the product
+                with it is most of the work.
+            **context: mask, words, types, positions, cache and lengths as in `RoFormer.forward`.
         """
-        x = self.roformer(
-            ids, mask=mask, words=words, types=types, positions=positions, cache=cache, lengths=lengths
-        )
+        x = self.roformer(ids, **context)
         return self.logits(x if where is None else x[where])
 
     def logits(self, hidden: Float[Tensor, "*places hidden"]) -> Float[Tensor, "*places vocabulary"]:

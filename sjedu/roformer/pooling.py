@@ -30,15 +30,8 @@ def sentence_vectors(
     - "mean" (P3): the mean over the last layer's tokens.
     - "first_last" (P4): the mean of the first block's and the last block's means.
 
-    Args:
-        model: the encoder.
-        ids: of the tokens, padded behind.
-        lengths: of the texts.
-        pooling: one of these.
-        mask: who sees whom; by default each text sees itself without its padding.
-
-    Raises:
-        ValueError: if there is no such pooling, or "pooler" or "linear" is asked of a model without one.
+    The ids are padded behind the texts' lengths. The mask says who sees whom; by default each text sees itself without
+    its padding. "pooler" and "linear" are refused (ValueError) where the model has no pooler.
     """
     _check(model, pooling)
     inside = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]

@@ -80,11 +80,7 @@ def encode_texts(
 ) -> EncodedTexts:
     """Encode texts as ``[CLS] text [SEP]``; what is beyond max_length is cut off, texts without a token are left out.
 
-    Args:
-        texts: in any number.
-        tokenizer: of the model.
-        max_length: in tokens, at least 3.
-        segmenter: a tokenizer by words; without one every token is a word of its own.
+    The segmenter is a tokenizer by words; without one every token is a word of its own.
 
     Raises:
         ValueError: if no text has a token.
@@ -120,12 +116,6 @@ def bucketed_indices(step: int, lengths: np.ndarray, batch_size: int, seed: int)
 
     `POOL` batches are drawn together as `batch_indices` draws one, sorted by length, cut into batches, and taken
     in random order: padding becomes rare, and the order of lengths stays random.
-
-    Args:
-        step: counted from 0.
-        lengths: of all texts.
-        batch_size: texts a step.
-        seed: of the order.
     """
     batches = min(POOL, max(1, len(lengths) // batch_size))
     pool, place = divmod(step, batches)
@@ -148,14 +138,11 @@ def mask_tokens(
         ids: of the tokens.
         words: of each token, the number of its word: tokens of one word are chosen together.
         tokenizer: knows which tokens are special; those are never chosen.
-        rate: of words that are chosen.
+        rate: of words that are chosen, between 0 and 1.
         generator: of the draws; on the device of ids.
 
     Returns:
         The ids with hidden words, and where the words to be guessed are.
-
-    Raises:
-        ValueError: if rate is not between 0 and 1.
     """
     if not 0 < rate < 1:
         raise ValueError(f"rate: got {rate}; expected a share between 0 and 1")
@@ -169,27 +156,6 @@ def mask_tokens(
     return torch.where(chosen, hidden, ids), chosen
 
 
-def masked_logits(
-    model: LanguageModel,
-    ids: Int64[Tensor, "batch tokens"],
-    lengths: Int64[Tensor, " batch"],
-    chosen: Bool[Tensor, "batch tokens"],
-) -> Float[Tensor, "chosen vocabulary"]:
-    """Return what the model guesses at the chosen tokens, which it sees hidden, from both sides."""
-    inside = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
-    logits: Tensor = model(ids, mask=inside[:, None], where=chosen)
-    return logits
-
-
-def next_logits(
-    model: LanguageModel, ids: Int64[Tensor, "batch tokens"], follows: Bool[Tensor, "batch tokens"]
-) -> Float[Tensor, "chosen vocabulary"]:
-    """Return what the model guesses after each token that another one follows, from what stands before."""
-    # Padding stands behind, so that the causal mask hides it too.
-    logits: Tensor = model(ids, mask=causal_mask(ids.shape[1], device=ids.device), where=follows)
-    return logits
-
-
 def guesses(
     model: LanguageModel,
     objective: str,
@@ -200,21 +166,19 @@ def guesses(
 ) -> tuple[Float[Tensor, "chosen vocabulary"], Int64[Tensor, " chosen"]]:
     """Return the logits of what an objective lets the model guess, and what it should have guessed.
 
-    Args:
-        model: to be asked.
-        objective: "mlm", hidden words, or "causal", each next word.
-        batch: of texts.
-        tokenizer: of the model.
-        rate: of hidden words.
-        generator: of the draws.
+    "mlm" are words hidden at this rate, seen from both sides; "causal" is each next word, from what stands before.
     """
     check_choice("objective", objective, ("mlm", "causal"))
     ids, words, lengths = batch.ids, batch.words, batch.lengths
+    places = torch.arange(ids.shape[1], device=ids.device)
     if objective == "mlm":
         hidden, chosen = mask_tokens(ids, words, tokenizer, rate, generator)
-        return masked_logits(model, hidden, lengths, chosen), ids[chosen]
-    follows = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None] - 1
-    return next_logits(model, ids, follows), ids.roll(-1, dims=1)[follows]
+        inside = places < lengths[:, None]
+        return model(hidden, mask=inside[:, None], where=chosen), ids[chosen]
+    follows = places < lengths[:, None] - 1
+    # Padding stands behind, so that the causal mask hides it too.
+    mask = causal_mask(ids.shape[1], device=ids.device)
+    return model(ids, mask=mask, where=follows), ids.roll(-1, dims=1)[follows]
 
 
 @torch.no_grad()

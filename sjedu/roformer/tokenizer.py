@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from jaxtyping import Bool, Int64
 from tokenizers import Tokenizer as FastTokenizer
 from tokenizers import models, normalizers, pre_tokenizers
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from sjedu.checks import check_choice
 
@@ -91,32 +93,20 @@ class Tokenizer:
     ) -> Tokenizer:
         """Make a character vocabulary for texts: special tokens, [unused1] …, ASCII pieces, characters by frequency.
 
-        Args:
-            texts: counted.
-            always: characters that are in it whatever the texts say.
-            least: how often a character must occur.
-            unused: how many tokens [unused1], [unused2], ... to keep free.
+        A character must occur `least` times, or be one of `always`.
         """
-        counts: dict[str, int] = {}
-        for text in texts:
-            for character in text.lower():
-                counts[character] = counts.get(character, 0) + 1
-        frequent = [c for c, n in counts.items() if n >= least or c in always]
-        frequent += [c for c in dict.fromkeys(always) if c not in counts]
+        counts = Counter(character for text in texts for character in text.lower())
+        frequent = {c for c, count in counts.items() if count >= least} | set(always)
         pieces = "abcdefghijklmnopqrstuvwxyz0123456789"
         tokens = [PAD, *(f"[unused{i}]" for i in range(1, unused + 1)), *SPECIAL[1:]]
         tokens += [*pieces, *(f"##{piece}" for piece in pieces)]
-        others = sorted(frequent, key=lambda c: (-counts.get(c, 0), c))
+        others = sorted(frequent, key=lambda c: (-counts[c], c))
         known = set(tokens)
         return cls([*tokens, *(c for c in others if c not in known and not c.isspace())])
 
     @classmethod
     def load(cls, folder: str | Path, level: Level | None = None) -> Tokenizer:
-        """Read ``vocab.txt`` of a folder, one token a line; ``tokenizer_config.json`` beside it may say the level.
-
-        Raises:
-            FileNotFoundError: if there is no such file.
-        """
+        """Read ``vocab.txt`` of a folder, one token a line; ``tokenizer_config.json`` beside it may say the level."""
         path = Path(folder) / "vocab.txt"
         if not path.is_file():
             raise FileNotFoundError(f"{path}: there is no vocabulary")
@@ -180,21 +170,19 @@ class Tokenizer:
 
     def ids(self, text: str) -> list[int]:
         """Return the ids of a text's tokens, without [CLS] and [SEP]."""
-        cut = self._fast.encode(text, add_special_tokens=False)
-        if self.level == "character":
-            ids: list[int] = cut.ids
-            return ids
-        return [i for i, _ in self._words(text, cut.ids, cut.offsets)]
+        return [i for i, _ in self._cut(text)]
 
     def spans(self, text: str) -> list[Span]:
         """Return where each token of `ids` stands in the text: first and last character plus one."""
+        return [span for _, span in self._cut(text)]
+
+    def _cut(self, text: str) -> Iterable[tuple[int, Span]]:
         cut = self._fast.encode(text, add_special_tokens=False)
         if self.level == "character":
-            spans: list[Span] = cut.offsets
-            return spans
-        return [span for _, span in self._words(text, cut.ids, cut.offsets)]
+            return zip(cut.ids, cut.offsets, strict=True)
+        return self._words(text, cut.ids, cut.offsets)
 
-    def _words(self, text: str, ids: list[int], spans: list[tuple[int, int]]) -> Iterator[tuple[int, Span]]:
+    def _words(self, text: str, ids: list[int], spans: list[Span]) -> Iterator[tuple[int, Span]]:
         """Join neighbouring tokens to the longest word of the vocabulary, from the left."""
         start = 0
         while start < len(ids):
@@ -212,12 +200,7 @@ class Tokenizer:
     def encode(
         self, first: Sequence[str], second: Sequence[str] | None = None, *, max_length: int = 512
     ) -> Batch:
-        """Return ``[CLS] first [SEP]``, or ``[CLS] first [SEP] second [SEP]``, padded to the longest.
-
-        Args:
-            first: the texts.
-            second: of pairs, the second text of each.
-            max_length: the greatest number of tokens.
+        """Return ``[CLS] first [SEP]``, or of pairs ``[CLS] first [SEP] second [SEP]``, padded to the longest.
 
         Raises:
             ValueError: if there are no texts, if one has no token, or has more than max_length; says which.
@@ -234,9 +217,7 @@ class Tokenizer:
             if len(row) > max_length:
                 text = first[i] if second is None else f"{first[i]} / {second[i]}"
                 raise ValueError(f"text {i}: got {len(row)} tokens; expected at most {max_length}: {text!r}")
-        ids = torch.full((len(rows), max(map(len, rows))), self.pad_id, dtype=torch.int64)
-        for i, row in enumerate(rows):
-            ids[i, : len(row)] = torch.tensor(row)
+        ids = pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=self.pad_id)
         lengths = torch.tensor([len(row) for row in rows])
         source_lengths = torch.tensor([len(source) for source in sources])
         places = torch.arange(ids.shape[1])

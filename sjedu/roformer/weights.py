@@ -119,9 +119,6 @@ def load_small(name: Small, *, dropout: float | None = None) -> tuple[LanguageMo
 
     Both read ``[CLS] text [SEP]``. "mlm" guesses hidden characters and sees everything but padding; "causal" guesses
     the next one under `causal_mask`, and begins at [CLS]. Dropout as in `load_encoder`.
-
-    Raises:
-        FileNotFoundError: if this copy of the package came without them.
     """
     check_choice("name", name, SMALL)
     folder = Path(str(resources.files("sjedu.roformer"))) / "small" / name
@@ -294,19 +291,18 @@ def _file(source: str | Path, names: tuple[str, ...], revision: str | None, loca
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", str(source)):
         raise FileNotFoundError(f"{source}: there is no such folder, and it is no name on the hub")
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError
 
     reason: Exception | None = None
     for name in names:
         try:
             return Path(hf_hub_download(str(source), name, revision=revision, local_files_only=local_only))
-        except LocalEntryNotFoundError as error:  # before its parent: the net is away
-            reason = error
-        except EntryNotFoundError as error:  # the repository lacks this file; the next name may do
-            reason = error
         except Exception as error:  # whatever the transport raises when there is no net
             reason = error
-            break
+            if not isinstance(
+                error, EntryNotFoundError
+            ):  # the repository lacks this file; the next name may do
+                break
     raise FileNotFoundError(
         f"{source}: there is no such folder here, and {' or '.join(names)} could not be had from"
         f" huggingface.co/{source} ({type(reason).__name__}: {reason}). With a connection run `hf download"

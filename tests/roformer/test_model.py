@@ -268,7 +268,7 @@ def test_there_is_a_length_for_each_text():
         ({"hidden_size": 25}, "hidden_size: got 25; expected a multiple of num_attention_heads = 2"),
         ({"hidden_size": 6}, "num_attention_heads: got 3; expected an even number"),
         ({"vocab_size": 0}, "vocab_size: got 0; expected at least 1"),
-        ({"hidden_dropout_prob": 1.0}, r"hidden_dropout_prob: got 1.0; expected a number in \[0, 1\)"),
+        ({"hidden_dropout_prob": 1.0}, r"hidden_dropout_prob: got 1.0; expected at least 0 and less than 1"),
         ({"norm": "both"}, "norm: got 'both'; expected one of 'post', 'pre'"),
         ({"model_type": "gpt"}, "model_type: got 'gpt'; expected one of 'roformer', 'bert'"),
         ({"model_type": "bert", "embedding_size": 12}, "embedding_size: got 12; expected hidden_size = 24"),
