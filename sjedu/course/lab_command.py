@@ -25,10 +25,6 @@ _SETTINGS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false
 def refresh(notebooks: Path, work: Path) -> list[str]:
     """Copy the notebooks that are new or newer than their copies; a copy that was changed is never touched.
 
-    Args:
-        notebooks: the folder of the clone's notebooks.
-        work: the folder of the copies; made if it is not there.
-
     Returns:
         A sentence for each copy that was kept though the clone's notebook has changed since.
     """
@@ -83,8 +79,7 @@ def main(arguments: Sequence[str], root: Path = ROOT) -> int:
 def drop_views(model: dict[str, Any], **_: Any) -> None:
     """Save a widget's picture without its panel, in the place of which "model not found" would stand tomorrow.
 
-    Args:
-        model: what JupyterLab's server is about to save; its content is changed.
+    The model is what JupyterLab's server is about to save; its content is changed.
     """
     cells = model["content"]["cells"] if model["type"] == "notebook" else []
     for output in [output for cell in cells for output in cell.get("outputs", [])]:
