@@ -57,7 +57,7 @@ LESSON = Lesson(
     ),
     you_will=(
         "fine-tune sentence vectors on labelled pairs with four losses and compare them fairly",
-        "explain what the classifier on (u, v, |u − v|) separates",
+        "say what a head on (u, v, |u − v|) can know of two sentences, and what it cannot",
         "keep generation alive by distillation",
     ),
     minutes=80,
