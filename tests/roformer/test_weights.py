@@ -141,7 +141,9 @@ def test_dropout_may_be_other_than_the_checkpoints(tmp_path):
     expected = dataclasses.replace(model.config, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     assert loaded.config == expected == load_encoder(tmp_path, dropout=0.0).config
     assert torch.equal(ours(loaded.train()), ours(model.eval()))
-    with pytest.raises(ValueError, match=r"hidden_dropout_prob: got 1.0; expected at least 0 and less than 1"):
+    with pytest.raises(
+        ValueError, match=r"hidden_dropout_prob: got 1.0; expected at least 0 and less than 1"
+    ):
         load_language_model(tmp_path, dropout=1.0)
 
 
