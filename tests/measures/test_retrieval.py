@@ -38,17 +38,17 @@ def test_a_constant_model_is_worth_what_guessing_is_worth(n, k):
     assert mean_reciprocal_rank(scores, relevant) == pytest.approx(2 / (n + 1), rel=1e-6)
 
 
-@given(st.integers(0, 1000))
+@pytest.mark.parametrize("seed", range(5))
 def test_a_tie_counts_as_chance_breaks_it(seed):
     generator = torch.Generator().manual_seed(seed)
     scores = torch.randint(3, (6, 6), generator=generator).double()
-    draws = scores + 0.1 * torch.rand(2000, 6, 6, generator=generator, dtype=torch.float64)
+    draws = scores + 0.1 * torch.rand(500, 6, 6, generator=generator, dtype=torch.float64)
     relevant = torch.eye(6, dtype=torch.bool)
     for k in (1, 3):
         assert recall_at(scores, k) == pytest.approx(
-            sum(recall_at(draw, k) for draw in draws) / 2000, abs=0.05
+            sum(recall_at(draw, k) for draw in draws) / 500, abs=0.05
         )
-    mean = sum(accuracy_at_1(draw, relevant) for draw in draws) / 2000
+    mean = sum(accuracy_at_1(draw, relevant) for draw in draws) / 500
     assert accuracy_at_1(scores, relevant) == pytest.approx(mean, abs=0.05)
 
 
