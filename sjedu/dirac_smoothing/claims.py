@@ -39,6 +39,7 @@ from sjedu.records import (
     enough_seeds,
     head_room,
     leads,
+    listed,
     load_runs,
     paired,
     same_setting,
@@ -240,10 +241,6 @@ def _mlp(runs: Runs) -> str:
     return _scale(runs, f"digits of 8 × 8, an MLP of depth {depths} with torch's default initialisation")
 
 
-def _clear(held: dict[str, bool]) -> str:
-    return ", ".join(f"{name} {'yes' if clear else 'no'}" for name, clear in held.items())
-
-
 def _learnt(name: str, accuracy: Spread) -> Any:
     share, what = next((share, what) for what, share in digits_baselines().items())
     return beats_baseline(name, accuracy, share, over=what)
@@ -263,7 +260,7 @@ def easier_to_optimise() -> Evidence:
         holds=all(leads(comparisons).values()),
         scale=_mlp(runs),
         why={
-            Verdict.NOT_REPRODUCED: f"The Gaussian ReLU's loss is clearly lower: {_clear(leads(comparisons))}."
+            Verdict.NOT_REPRODUCED: f"The Gaussian ReLU's loss is clearly lower: {listed(leads(comparisons))}."
         },
         preconditions=[
             enough_seeds(runs),
@@ -286,7 +283,7 @@ def sau_against_relu() -> Evidence:
         text=f"accuracy of SAU minus that of ReLU: {told(comparisons)}",
         holds=all(leads(comparisons).values()),
         scale=_mlp(runs),
-        why={Verdict.NOT_REPRODUCED: f"SAU is clearly ahead: {_clear(leads(comparisons))}."},
+        why={Verdict.NOT_REPRODUCED: f"SAU is clearly ahead: {listed(leads(comparisons))}."},
         preconditions=[
             same_setting(
                 False,
@@ -333,7 +330,7 @@ def mean_shift() -> Evidence:
         holds=leads(comparisons),
         scale=_mlp(runs),
         why={
-            Verdict.PARTLY: f"Clearly ahead: {_clear(leads(comparisons))}.",
+            Verdict.PARTLY: f"Clearly ahead: {listed(leads(comparisons))}.",
             Verdict.NOT_REPRODUCED: f"Neither gain is clear: {told(comparisons)}.",
         },
         preconditions=[

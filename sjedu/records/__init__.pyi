@@ -3,6 +3,7 @@ from .claims import Evidence as Evidence
 from .claims import Judgement as Judgement
 from .claims import Verdict as Verdict
 from .claims import leads as leads
+from .claims import listed as listed
 from .claims import shown as shown
 from .claims import told as told
 from .ledgers import Ledger as Ledger

@@ -171,6 +171,11 @@ def shown(differences: Mapping[str, Difference]) -> dict[str, bool]:
     return {name: p < ALPHA for name, p in family(differences).items()}
 
 
+def listed(held: Mapping[str, bool]) -> str:
+    """Return which hold as text, "over none yes, over learned no"."""
+    return ", ".join(f"{name} {'yes' if holds else 'no'}" for name, holds in held.items())
+
+
 def told(differences: Mapping[str, Difference]) -> str:
     """Return comparisons as text, "over none +0.12 [0.05, 0.19], p = .003, df 7.4, n = 10 and 10; ...".
 

@@ -33,6 +33,7 @@ from sjedu.records import (
     enough_seeds,
     head_room,
     leads,
+    listed,
     load_runs,
     no_worse,
     paired,
@@ -300,10 +301,6 @@ def _contrast_unspent(*studies: str) -> Precondition:
     return head_room("in-batch loss in the second half", losses, floor=0.0, margin=LOSS_MARGIN)
 
 
-def _clear(held: dict[str, bool]) -> str:
-    return ", ".join(f"{name} {'yes' if clear else 'no'}" for name, clear in held.items())
-
-
 def contrast() -> Evidence:
     """Measure C2."""
     full, without = (over_seeds(study, questions_found) for study in ("cpu", "no_contrast"))
@@ -376,7 +373,7 @@ def easy_negatives() -> Evidence:
         holds=leads(differences),
         scale=_scale(_studies(*studies)),
         why={
-            Verdict.PARTLY: f"Clear are: {_clear(leads(differences))}.",
+            Verdict.PARTLY: f"Clear are: {listed(leads(differences))}.",
             Verdict.NOT_REPRODUCED: f"None of it is clear: {figures}.",
         },
         preconditions=[_enough(_studies(*studies)), _contrast_unspent(*studies)],
@@ -412,7 +409,7 @@ def distillation() -> Evidence:
         holds=_above(differences, DISTILLED[0]),
         scale=_scale(_studies("distil", "continued")),
         why={
-            Verdict.PARTLY: f"Clear are: {_clear(_above(differences, DISTILLED[0]))}.",
+            Verdict.PARTLY: f"Clear are: {listed(_above(differences, DISTILLED[0]))}.",
             Verdict.NOT_REPRODUCED: f"Neither is clear: {figures}.",
         },
         preconditions=[
@@ -502,7 +499,7 @@ def whitening() -> Evidence:
         holds=leads(differences),
         scale=f"{_scale(runs).replace('the embedded grammar', 'ATEC and PAWS-X')}, pooling [CLS], 2,000 test pairs",
         why={
-            Verdict.PARTLY: f"Clear are: {_clear(leads(differences))}.",
+            Verdict.PARTLY: f"Clear are: {listed(leads(differences))}.",
             Verdict.NOT_REPRODUCED: f"Neither is clear: {figures}.",
         },
         preconditions=[

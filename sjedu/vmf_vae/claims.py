@@ -34,6 +34,7 @@ from sjedu.records import (
     converged,
     enough_seeds,
     leads,
+    listed,
     load_runs,
     same_setting,
     told,
@@ -276,10 +277,6 @@ def _seeds(runs: Iterable[Record]) -> str:
     return f"{count} seed{'s' * (count > 1)}"
 
 
-def _clear(held: Mapping[str, bool]) -> str:
-    return ", ".join(f"{name} {'yes' if clear else 'no'}" for name, clear in held.items())
-
-
 def _autoregressive(latent: str, code_at: str = "start", **fields: float | None) -> Runs:
     """Runs of binary digits with an autoregressive decoder, of the usual length and without annealing."""
     runs = load_runs(ROOM).where(study="collapse", latent=latent, code_at=code_at, steps=720, kl_warmup=0)
@@ -407,7 +404,7 @@ def many_dimensions() -> Evidence:
         f" falls from {fixed(lengths[0])} to {fixed(lengths[1])}",
         holds=all(leads(comparisons).values()),
         scale=_digits(runs, "digits of 8 × 8, an MLP with one hidden layer of 128"),
-        why={Verdict.NOT_REPRODUCED: f"Clearly worse in 64 dimensions: {_clear(leads(comparisons))}."},
+        why={Verdict.NOT_REPRODUCED: f"Clearly worse in 64 dimensions: {listed(leads(comparisons))}."},
         preconditions=[
             enough_seeds(runs),
             beats_baseline(
@@ -438,7 +435,7 @@ def few_dimensions() -> Evidence:
         text=f"−log q(x) of the Gaussian minus that of the sphere: {told(comparisons)}",
         holds=all(leads(comparisons).values()),
         scale=f"MNIST, 5 epochs, {_seeds(runs)}",
-        why={Verdict.NOT_REPRODUCED: f"The sphere is clearly better: {_clear(leads(comparisons))}."},
+        why={Verdict.NOT_REPRODUCED: f"The sphere is clearly better: {listed(leads(comparisons))}."},
         preconditions=[_epochs(), enough_seeds(runs)],
     )
 
@@ -495,7 +492,7 @@ def better_likelihood() -> Evidence:
         holds=all(leads(gains).values()),
         scale=_digits(groups["start"][1], _BINARY),
         why={
-            Verdict.NOT_REPRODUCED: f"The sphere is clearly better: {_clear(leads(gains))}. The constant KL is paid"
+            Verdict.NOT_REPRODUCED: f"The sphere is clearly better: {listed(leads(gains))}. The constant KL is paid"
             " whether or not the decoder earns it back."
         },
         preconditions=[
@@ -523,7 +520,7 @@ def flawed_samples() -> Evidence:
         f" {ends}, where the wrong constant is almost right",
         holds=all(leads(comparisons).values()),
         scale=f"MNIST, 5 epochs, {_seeds(runs)}",
-        why={Verdict.NOT_REPRODUCED: f"A clear disadvantage: {_clear(leads(comparisons))}."},
+        why={Verdict.NOT_REPRODUCED: f"A clear disadvantage: {listed(leads(comparisons))}."},
         preconditions=[
             _epochs(),
             same_setting(

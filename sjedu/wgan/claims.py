@@ -35,6 +35,7 @@ from sjedu.records import (
     enough_seeds,
     head_room,
     leads,
+    listed,
     load_runs,
     paired,
     told,
@@ -374,10 +375,6 @@ def _list(spreads: dict[str, Spread]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {spread}" for name, spread in spreads.items())
 
 
-def _clear(held: dict[str, bool]) -> str:
-    return ", ".join(f"{name} {'yes' if clear else 'no'}" for name, clear in held.items())
-
-
 CONSTRAINED = ("clip:0.01", "spectral", "gp:10", "lp:10")
 AT_REST = ("the constrained critics are far", "the c-transform is near")
 
@@ -453,7 +450,7 @@ def worse() -> Evidence:
         f" against {penalty['precision']}",
         holds=all(leads(differences).values()),
         scale=_scale(penalty, "digits, perceptrons"),
-        why={Verdict.NOT_REPRODUCED: f"Clearly worse: {_clear(leads(differences))}."},
+        why={Verdict.NOT_REPRODUCED: f"Clearly worse: {listed(leads(differences))}."},
         preconditions=[
             enough_seeds(transform),
             enough_seeds(penalty),
@@ -530,7 +527,7 @@ def clusters() -> Evidence:
         text=f"distance to data minus distance to centres: {told(nearer)}; GP {told({'': contrast}).strip()}",
         holds=all(leads(nearer).values()),
         scale=_scale(games["c-transform"], "digits, perceptrons"),
-        why={Verdict.NOT_REPRODUCED: f"Clearly nearer to centres: {_clear(leads(nearer))}."},
+        why={Verdict.NOT_REPRODUCED: f"Clearly nearer to centres: {listed(leads(nearer))}."},
         preconditions=[
             Precondition(
                 tells,
@@ -569,7 +566,7 @@ def incomplete() -> Evidence:
         scale=_scale(every, "digits, perceptrons"),
         why=dict.fromkeys(
             _FAILED,
-            f"At the end: {_list(late)}; clearly grown: {_clear(leads(grown))}.",
+            f"At the end: {_list(late)}; clearly grown: {listed(leads(grown))}.",
         ),
         preconditions=[enough_seeds(every), enough_seeds(longer)],
     )
@@ -620,7 +617,7 @@ def zero_centred() -> Evidence:
         holds=all(leads(differences).values()),
         scale=_scale(every.where(study="ring"), "eight Gaussians in the plane, perceptrons"),
         why={
-            Verdict.NOT_REPRODUCED: f"Clearly ahead: {_clear(leads(differences))}. The weight λ has a scale."
+            Verdict.NOT_REPRODUCED: f"Clearly ahead: {listed(leads(differences))}. The weight λ has a scale."
         },
         preconditions=[
             enough_seeds(every),
@@ -650,7 +647,7 @@ def false_optimum() -> Evidence:
         text=f"best θ: {shown}; the truth costs more in {sum(clear.values())} of {len(clear)} settings",
         holds=all(clear.values()),
         scale=f"Gaussians, {min(FRESH.values())} fresh pairs of batches or more",
-        why={Verdict.NOT_REPRODUCED: f"The truth costs clearly more: {_clear(clear)}."},
+        why={Verdict.NOT_REPRODUCED: f"The truth costs clearly more: {listed(clear)}."},
         preconditions=[enough_draws(min(FRESH.values()), 0.1, "draws")],
     )
 
